@@ -1,0 +1,123 @@
+"""What a pass, a step and a look report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from corehost.core.branch import Origin
+from corehost.core.revision import Node
+
+BranchState = Literal[
+    "current", "pending", "migrating", "ahead", "diverged", "in_doubt", "failed", "orphaned"
+]
+ReadinessState = Literal["starting", "waiting", "migrating", "ready", "degraded", "failed"]
+Outcome = Literal["applied", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepResult:
+    """One step that this process ran."""
+
+    node: Node
+    """Branch and revision."""
+    outcome: Outcome
+    """Whether it was committed."""
+    started_at: datetime
+    """When it began, UTC."""
+    duration_ms: float
+    """How long it took, commit included, in milliseconds."""
+    error: str | None = None
+    """Its error, secrets removed, where it failed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MigrationReport:
+    """What one pass did: ``applied`` is what *this* process applied, on failure too."""
+
+    applied: tuple[StepResult, ...] = ()
+    """The steps that this process applied, in order."""
+    failed: StepResult | None = None
+    """The step that failed here."""
+    waited_ms: float = 0.0
+    """How long this process waited for others, in milliseconds."""
+    ready: bool = False
+    """Whether nothing of any branch's target is pending any more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockHolder:
+    """The session that holds a namespace's lock exclusively."""
+
+    pid: int
+    """The backend's process id."""
+    application_name: str
+    """The session's application_name."""
+    since: datetime | None
+    """When the lock was taken, UTC; None where the holder is not corehost."""
+    active: bool = False
+    """Whether the server is at work for it now (neither idle, nor waiting for a lock or its client)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BranchStatus:
+    """One branch, as a look sees it."""
+
+    branch: str
+    schema: str
+    origin: Origin
+    state: BranchState
+    applied: tuple[str, ...]
+    """The rows of the version table."""
+    heads: tuple[str, ...]
+    """The target's heads in the installed code."""
+    pending: tuple[str, ...]
+    """What a pass would run, in order."""
+    deferred: tuple[str, ...] = ()
+    """What a pass holds back."""
+    lock: LockHolder | None = None
+    """Who holds the namespace's lock."""
+    reason: str | None = None
+    """Why the state is what it is, where the state alone does not say it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skipped:
+    """A plugin that was left out, and why."""
+
+    plugin: str
+    origin: Origin
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Readiness:
+    """Whether this instance may serve; answered from memory."""
+
+    ready: bool
+    """Whether traffic may come."""
+    state: ReadinessState
+    """The instance's state."""
+    branch: str | None = None
+    """The branch being migrated, or the one that failed."""
+    revision: str | None = None
+    """The revision being run, or the one that failed."""
+    step: int | None = None
+    """Which step of the plan is being run, from 1."""
+    steps: int | None = None
+    """How many steps the plan had."""
+    message: str | None = None
+    """What is being waited for, or what failed; without secrets."""
+    since: datetime | None = None
+    """When this state was entered, UTC."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The JSON body of the health endpoints; parts that are None are left out."""
+        body: dict[str, object] = {"format_version": "1.0", "ready": self.ready, "state": self.state}
+        for name in ("branch", "revision", "step", "steps", "message"):
+            if (value := getattr(self, name)) is not None:
+                body[name] = value
+        if self.since is not None:
+            body["since"] = self.since.isoformat().replace("+00:00", "Z")
+        return body
