@@ -1,0 +1,1 @@
+"""Watches what corehost does, and keeps a trail of it."""

@@ -1,0 +1,1 @@
+"""Prices, subscriptions and invoices of organisations."""

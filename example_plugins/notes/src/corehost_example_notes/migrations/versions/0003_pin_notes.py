@@ -1,0 +1,26 @@
+"""pin notes
+
+Revision ID: 0003
+Revises: 0002
+Create Date: 2024-06-11 08:05:31
+
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("notes", sa.Column("pinned", sa.Boolean(), server_default=sa.false(), nullable=False))
+
+    notes = sa.table("notes", sa.column("title", sa.String), sa.column("pinned", sa.Boolean))
+    op.execute(notes.update().where(notes.c.title.startswith("!")).values(pinned=True))
+
+
+def downgrade() -> None:
+    op.drop_column("notes", "pinned")

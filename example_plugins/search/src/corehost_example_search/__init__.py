@@ -1,0 +1,1 @@
+"""Search by parts of words over whatever has a title."""
