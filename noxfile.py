@@ -1,0 +1,101 @@
+"""What can be done here, each in an environment of its own: ``nox -l`` lists it.
+
+Works with and without uv; nothing but nox has to be there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.sessions = ["lint", "types", "tests"]
+
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+# pyenv's shims are on PATH for versions that are not active, and fail when run: the real ones come first.
+os.environ["PATH"] = os.pathsep.join([*map(str, PYENV.glob("versions/3.*/bin")), os.environ["PATH"]])
+
+OLDEST, *NEWER = ("3.11", "3.12", "3.13", "3.14")
+EXAMPLES = sorted(str(file.parent) for file in Path("example_plugins").glob("*/pyproject.toml"))
+WORKSPACE = ("-e", ".[embedded]", *(part for example in EXAMPLES for part in ("-e", f"./{example}")))
+TEST_TOOLS = (*WORKSPACE, "--group", "test")
+
+
+def run_tests(session: nox.Session, *, postgresql: str = "18") -> None:
+    """The whole suite; what follows ``--`` goes to pytest."""
+    session.run("pytest", "-n", "2", *session.posargs, env={"COREHOST_TEST_PG": postgresql})
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """A fleet that migrates the example plugins on a local PostgreSQL, to look at."""
+    session.install(*WORKSPACE)
+    session.run("corehost", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The tests, on the Python that runs nox and PostgreSQL 18."""
+    session.install(*TEST_TOOLS)
+    run_tests(session)
+
+
+@nox.session(python=[OLDEST, *NEWER])
+def tests_all(session: nox.Session) -> None:
+    """The tests, on every supported Python that is installed."""
+    session.install(*TEST_TOOLS)
+    run_tests(session)
+
+
+@nox.session
+def tests_pg15(session: nox.Session) -> None:
+    """The tests, on the PostgreSQL 15 of the system."""
+    session.install(*TEST_TOOLS)
+    run_tests(session, postgresql="15")
+
+
+@nox.session(python=OLDEST)
+def lowest(session: nox.Session) -> None:
+    """The tests, with the oldest Python and the oldest versions that the ranges allow."""
+    session.install("uv")
+    # The tools too: the newest pytest asks for a newer pluggy than our own oldest.
+    session.run("uv", "pip", "install", "--resolution=lowest-direct", *TEST_TOOLS)
+    run_tests(session)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting, the layers, and the length of modules."""
+    session.install("-e", ".", "--group", "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+    session.run("python", "tools/module_length.py", "src")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """The types, strictly."""
+    session.install("-e", ".", "--group", "types")
+    session.run("mypy")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build every package, then use the wheels where the source tree cannot be seen."""
+    session.install("uv")
+    place = Path(session.create_tmp())
+    shutil.rmtree(place, ignore_errors=True)
+    session.run("uv", "build", "--all-packages", "--out-dir", str(place / "dist"))
+    session.run("uv", "venv", "--python", session.virtualenv.location, str(place / "venv"))
+    wheels = sorted(map(str, place.glob("dist/*.whl")))
+    session.run("uv", "pip", "install", "--python", str(place / "venv"), *wheels)
+    session.chdir(place)
+    for command in ("--version", "--help", "plugins", "graph"):
+        session.run("venv/bin/corehost", command, external=True)
