@@ -40,7 +40,7 @@ def server_account() -> Account | None:
     """The user to run PostgreSQL as: None, which is the present one, unless that is root.
 
     Raises:
-        ConfigurationError: this is root, and there is neither a user ``postgres`` nor ``nobody``.
+        ConfigurationError: this is root, and it can become neither ``postgres`` nor ``nobody``.
     """
     if os.geteuid() != 0:
         return None
@@ -49,9 +49,11 @@ def server_account() -> Account | None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
+        account = Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
+        if account.can_run("true"):  # not so in a user namespace that maps root alone
+            return account
     raise ConfigurationError(
-        f"PostgreSQL does not run as root, and there is no user {' or '.join(_NAMES)}",
+        f"PostgreSQL does not run as root, and there is no user {' or '.join(_NAMES)} to run it as",
         hint="run this as an ordinary user",
     )
 

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -19,10 +18,20 @@ from types import MappingProxyType
 from typing import Self
 from urllib.parse import quote
 
-from corehost.core.errors import ConfigurationError, CorehostError, DatabaseUnavailable
+from corehost.core.errors import CorehostError, DatabaseUnavailable
 from corehost.embedded import supervisor
 from corehost.embedded.account import Account, check_reach, readable_bindir, server_account, temporary_root
 from corehost.embedded.binaries import find_bindir, major, version_of
+from corehost.embedded.home import (
+    FolderVanished,
+    is_at,
+    log_tail,
+    make_password,
+    open_folder,
+    open_lock,
+    open_log,
+    remove_if_abandoned,
+)
 
 _START_TIMEOUT = 60.0
 _COMMON = {"max_connections": "300"}
@@ -101,7 +110,7 @@ class LocalPostgres:
                 self._join(bindir, version, account)
         except BaseException:
             if self._temporary:
-                _remove_if_abandoned(self._home)
+                remove_if_abandoned(self._home, supervisor_ends=True)
             raise
         return self
 
@@ -113,7 +122,7 @@ class LocalPostgres:
         fcntl.flock(lease, fcntl.LOCK_UN)  # closing is not enough where a child was forked meanwhile
         os.close(lease)
         if self._temporary:
-            _remove_if_abandoned(self._home)
+            remove_if_abandoned(self._home)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -159,34 +168,35 @@ class LocalPostgres:
     def _join(self, bindir: Path, version: str, account: Account | None) -> None:
         """One attempt; in vain where the folder is being deleted, or the server is neither up nor gone."""
         assert self._home is not None
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, contextlib.suppress(FolderVanished):
             # locks are opened relative to the open folder: the path may stand for another one in a moment
-            if (folder := _open_folder(self._home, mode=0o711 if account else 0o700)) is None:
-                return
+            folder = open_folder(self._home, mode=0o711 if account else 0o700)
             stack.callback(os.close, folder)
-            starting = supervisor.open_lock(supervisor.STARTING, folder=folder)
+            starting = open_lock(supervisor.STARTING, folder)
             stack.callback(os.close, starting)
-            lease = supervisor.open_lock(supervisor.LEASE, folder=folder)
+            lease = open_lock(supervisor.LEASE, folder)
             closing = stack.enter_context(contextlib.ExitStack())
             closing.callback(os.close, lease)
             if not _wait_for_lock(starting) or not _wait_for_lock(lease, shared=True):
                 return
-            if not _is_at(folder, self._home):
+            if not is_at(folder, self._home):
                 return
-            if _is_free(supervisor.SUPERVISOR, folder):
+            alone = open_lock(supervisor.SUPERVISOR, folder)
+            nobody_at_work = supervisor.try_lock(alone)
+            os.close(alone)
+            if nobody_at_work:
                 self._launch(self._home, bindir, version, account)
-            self._running = _look(self._home)
-            if self._running is None:
+            if (running := _look(self._home)) is None:
                 time.sleep(0.02)
-            else:
-                self._lease = lease
-                closing.pop_all()
+                return
+            closing.pop_all()
+            self._running, self._lease = running, lease
 
     def _launch(self, home: Path, bindir: Path, version: str, account: Account | None) -> None:
         if account:
             check_reach(home, account)
             bindir = readable_bindir(bindir, account)
-        _make_password(home, account)
+        make_password(home, account)
         order = supervisor.Order(
             home=str(home),
             bindir=str(bindir),
@@ -196,70 +206,31 @@ class LocalPostgres:
             temporary=self._temporary,
             start_timeout=_START_TIMEOUT,
         )
-        command = [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(asdict(order))]
-        with (
-            (home / supervisor.LOG).open("wb") as log,
-            subprocess.Popen(
-                command,
+        log = open_log(home)
+        try:
+            with subprocess.Popen(
+                [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(asdict(order))],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for its users: it goes when they are gone
-            ) as process,
-        ):
-            answer, _ = process.communicate()
+            ) as process:
+                answer, _ = process.communicate()
+        finally:
+            os.close(log)
         problem = json.loads(answer)["error"] if answer else "its supervisor ended"
         if problem:
             raise DatabaseUnavailable(
-                f"the local PostgreSQL {version} in {home} did not start: {problem}{_log_tail(home)}",
-                hint="check the settings that it was given, and the free space",
+                f"the local PostgreSQL {version} in {home} did not start: {problem}",
+                hint=f"check the settings that it was given and the free space; its log ends:{log_tail(home)}",
             )
-
-
-def _open_folder(home: Path, *, mode: int) -> int | None:
-    """Make the folder where it is missing, and open it; None where it vanished in between."""
-    try:
-        for folder in (home.parent, home):
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(parents=folder is not home)
-                folder.chmod(mode)
-        descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ConfigurationError(
-            f"{home} cannot be used for a local PostgreSQL: {error.strerror}",
-            hint="name a folder that this user may write to",
-        ) from None
-    if os.fstat(descriptor).st_uid != os.geteuid():
-        os.close(descriptor)
-        raise ConfigurationError(
-            f"{home} belongs to another user",
-            hint="name a folder of your own: a server is shared by one user",
-        )
-    return descriptor
-
-
-def _is_at(folder: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(folder), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _wait_for_lock(descriptor: int, *, shared: bool = False) -> bool:
     return supervisor.wait_for(
         lambda: supervisor.try_lock(descriptor, shared=shared), seconds=2 * _START_TIMEOUT
     )
-
-
-def _is_free(name: str, folder: int) -> bool:
-    descriptor = supervisor.open_lock(name, folder=folder)
-    try:
-        return supervisor.try_lock(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _look(home: Path) -> _Running | None:
@@ -271,33 +242,3 @@ def _look(home: Path) -> _Running | None:
     except OSError:
         return None
     return running
-
-
-def _make_password(home: Path, account: Account | None) -> None:
-    """Write a password for initdb to read, which a server keeps for its life."""
-    if (home / supervisor.PASSWORD).exists():
-        return
-    unfinished = home / f"{supervisor.PASSWORD}.new"
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(secrets.token_hex(16))
-    if account:
-        os.chown(unfinished, account.uid, account.gid)
-    unfinished.rename(home / supervisor.PASSWORD)
-
-
-def _remove_if_abandoned(home: Path) -> None:
-    """Delete the files of a temporary server where no supervisor is left to do it."""
-    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-        for name in (supervisor.LEASE, supervisor.SUPERVISOR):
-            descriptor = supervisor.open_lock(home / name)
-            stack.callback(os.close, descriptor)
-            if not supervisor.try_lock(descriptor):
-                return
-        supervisor.remove(home)
-
-
-def _log_tail(home: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = (home / supervisor.LOG).read_text(errors="replace").strip().splitlines()
-        return "".join(f"\n  {line}" for line in lines[-8:])
-    return ""

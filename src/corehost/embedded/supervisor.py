@@ -2,7 +2,7 @@
 
 It starts PostgreSQL, tells its starter once the server answers, and stops the server when nobody holds
 the lease any more. Everybody who uses the server holds the lease shared; the kernel drops it with the
-process that held it, kill -9 included. In the server's folder:
+process that held it, kill -9 included. Standard error is the server's log. In the server's folder:
 
 - ``lease``            shared: a user of the server; exclusive: the supervisor, stopping
 - ``starting.lock``    whoever looks for the server, and starts it where there is none
@@ -93,7 +93,8 @@ def remove(home: Path) -> None:
     gone = home.with_name(f"{home.name}.{os.getpid()}.gone")
     with contextlib.suppress(OSError):
         home.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        for _ in range(3):  # somebody who opened it under its old name may make a lock file meanwhile
+            shutil.rmtree(gone, ignore_errors=True)
         home.parent.rmdir()
 
 
@@ -103,7 +104,7 @@ def spawn_tied(
     death_signal: signal.Signals,
     account: tuple[int, int] | None = None,
     keep_open: Sequence[int] = (),
-    log: int = subprocess.DEVNULL,
+    output: int = subprocess.DEVNULL,
     use_prctl: bool = sys.platform == "linux",
 ) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes] | None]:
     """Start a process that gets a signal when this one dies, whatever it dies of.
@@ -124,8 +125,8 @@ def spawn_tied(
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
+        stdout=output,
+        stderr=output,
         cwd="/",
         env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ} | {"LC_ALL": "C"},
         user=account[0] if account else None,
@@ -163,14 +164,13 @@ class Supervisor:
         alone = open_lock(self._home / SUPERVISOR)
         lease = open_lock(self._home / LEASE)
         running = open_lock(self._home / SERVER)
-        log = os.open(self._home / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             if not try_lock(alone):
                 raise StartError("another supervisor is at work")
             if not wait_for(lambda: try_lock(running), seconds=self._order.start_timeout):
                 raise StartError("a server that lost its supervisor is still running")
-            self._initialise(running, log)
-            postmaster = self._start(running, log)
+            self._initialise(running)
+            postmaster = self._start(running)
         except (StartError, OSError) as error:
             answer({"error": str(error)})
             return
@@ -187,7 +187,7 @@ class Supervisor:
     def _stop(self, number: int, frame: object) -> None:
         self._told_to_stop = True
 
-    def _initialise(self, running: int, log: int) -> None:
+    def _initialise(self, running: int) -> None:
         """Make the data folder, under another name until it is complete."""
         data, half = self._home / "data", self._home / "data.new"
         if data.exists():
@@ -198,7 +198,7 @@ class Supervisor:
         command = [f"{self._order.bindir}/initdb", "-D", str(half), "-U", SUPERUSER, f"--pwfile={password}"]
         command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
         process, watcher = spawn_tied(
-            command, death_signal=signal.SIGTERM, account=self._order.account, keep_open=[running], log=log
+            command, death_signal=signal.SIGTERM, account=self._order.account, keep_open=[running], output=2
         )
         try:
             code = process.wait(self._order.start_timeout)
@@ -212,25 +212,22 @@ class Supervisor:
             raise StartError(f"initdb ended with code {code}")
         half.rename(data)
 
-    def _start(self, running: int, log: int) -> subprocess.Popen[bytes]:
+    def _start(self, running: int) -> subprocess.Popen[bytes]:
         self._choose_socket()
         pid_file = self._home / "data" / "postmaster.pid"
-        settings = self._order.settings | {
-            "listen_addresses": "",
-            "unix_socket_directories": f'"{self._socket}"',
-            "port": str(PORT),
-        }
+        ours = {"listen_addresses": "", "unix_socket_directories": f'"{self._socket}"', "port": str(PORT)}
         command = [f"{self._order.bindir}/postgres", "-D", str(self._home / "data")]
-        for name, value in settings.items():
+        for name, value in (self._order.settings | ours).items():
             command += ["-c", f"{name}={value}"]
         postmaster, self._watcher = spawn_tied(
-            command, death_signal=signal.SIGQUIT, account=self._order.account, keep_open=[running], log=log
+            command, death_signal=signal.SIGQUIT, account=self._order.account, keep_open=[running], output=2
         )
 
         def ready() -> bool:
             with contextlib.suppress(OSError):
                 lines = pid_file.read_text().splitlines()
-                return lines[0] == str(postmaster.pid) and len(lines) > 7 and lines[7].strip() == "ready"
+                # it grows line by line: PostgreSQL's own pg_ctl looks at the same two
+                return lines[:1] == [str(postmaster.pid)] and "".join(lines[7:8]).strip() == "ready"
             return False
 
         wait_for(lambda: postmaster.poll() is not None or ready(), seconds=self._order.start_timeout)
@@ -255,12 +252,8 @@ class Supervisor:
             os.chown(folder, *self._order.account)
 
     def _write_state(self, postmaster: int) -> None:
-        state = {
-            "supervisor": os.getpid(),
-            "postmaster": postmaster,
-            "socket_directory": str(self._socket),
-            "version": self._order.version,
-        }
+        state: dict[str, object] = {"supervisor": os.getpid(), "postmaster": postmaster}
+        state |= {"socket_directory": str(self._socket), "version": self._order.version}
         unfinished = self._home / f"{STATE}.new"
         unfinished.write_text(json.dumps(state))
         unfinished.replace(self._home / STATE)
