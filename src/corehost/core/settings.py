@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from corehost.core.errors import ConfigurationError, did_you_mean
+from corehost.core.errors import ConfigurationError, Where, did_you_mean
+from corehost.core.mounts import as_mounts
 from corehost.core.namespace import schema_problem
-
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)")
-
-
-def parse_duration(text: str) -> timedelta:
-    """``250ms``, ``6s``, ``10min``, ``2h`` as a timedelta; raises ValueError without a unit."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a duration; write it with a unit: 250ms, 6s, 10min, 2h")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-
-
-def _duration(default: str) -> Any:
-    return field(default=parse_duration(default), metadata={"kind": "duration"})
+from corehost.core.setting_types import (
+    as_choice,
+    as_duration,
+    as_edges,
+    as_flag,
+    as_number,
+    as_text,
+    as_texts,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,15 +63,15 @@ class Settings:
     """Whether no branch at all beside the ledger is fine."""
     on_plugin_error: Literal["fail", "skip"] = field(default="fail", metadata={"choices": ("fail", "skip")})
     """Whether a plugin that is wrong stops the host, or is left out with all that requires it."""
-    wait_timeout: timedelta = _duration("10min")
+    wait_timeout: timedelta = timedelta(minutes=10)
     """How long to wait without any progress by anybody."""
-    lock_timeout: timedelta = _duration("1s")
+    lock_timeout: timedelta = timedelta(seconds=1)
     """PostgreSQL's lock_timeout of a step, per attempt; 0: none."""
     lock_attempts: int = 30
     """How often a step is tried that cannot have its table locks."""
-    statement_timeout: timedelta = _duration("0s")
+    statement_timeout: timedelta = timedelta(0)
     """PostgreSQL's statement_timeout of a step; 0: none."""
-    holder_idle_timeout: timedelta = _duration("5min")
+    holder_idle_timeout: timedelta = timedelta(minutes=5)
     """A holder of a lock that does nothing for so long is cut off."""
     search_path_public: bool = True
     """Whether ``public`` ends the search_path of every step."""
@@ -86,19 +80,30 @@ class Settings:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            object.__setattr__(self, item.name, _checked(item.name, item.metadata, getattr(self, item.name)))
-        for name in ("core_schema", "extension_schema"):
-            if problem := schema_problem(getattr(self, name)):
-                raise ConfigurationError(f"{name}: {problem}")
-        if self.lock_attempts < 1:
-            raise ConfigurationError("lock_attempts is less than 1")
+            object.__setattr__(self, item.name, check_setting(item.name, getattr(self, item.name)))
+        for name in ("database_url", "migration_url"):
+            if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
+                raise ConfigurationError(f"{name} and {name}_file are both given", hint="give one of them")
 
 
-_NOT_SETTABLE: Final = {"config_file", "database_url_file", "migration_url_file"}
-_TEXTS: Final = {"database_url", "migration_url", "core", "core_schema", "extension_schema", *_NOT_SETTABLE}
-_FLAGS: Final = {"allow_empty", "search_path_public"}
-_LISTS: Final = {"plugin_groups", "migration_groups", "hooks", "hookspecs", "plugins", "disabled"}
-_OPTIONAL: Final = {"database_url", "migration_url", "core", "plugins", *_NOT_SETTABLE}
+_NOT_SETTABLE: Final = frozenset({"config_file", "database_url_file", "migration_url_file"})
+_FILES_ONLY: Final = frozenset({"extra_edges", "mounts"})
+_TEXTS: Final = frozenset(
+    {"database_url", "migration_url", "core", "core_schema", "extension_schema", *_NOT_SETTABLE}
+)
+_FLAGS: Final = frozenset({"allow_empty", "search_path_public"})
+_LISTS: Final = frozenset({"plugin_groups", "migration_groups", "hooks", "hookspecs", "plugins", "disabled"})
+_OPTIONAL: Final = frozenset({"database_url", "migration_url", "core", "plugins", *_NOT_SETTABLE})
+_CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = MappingProxyType(
+    {
+        **dict.fromkeys(_TEXTS, as_text),
+        **dict.fromkeys(_FLAGS, as_flag),
+        **dict.fromkeys(_LISTS, as_texts),
+        "lock_attempts": as_number,
+        "extra_edges": as_edges,
+        "mounts": as_mounts,
+    }
+)
 
 
 def known_settings() -> tuple[str, ...]:
@@ -106,106 +111,61 @@ def known_settings() -> tuple[str, ...]:
     return tuple(sorted(item.name for item in fields(Settings) if item.name not in _NOT_SETTABLE))
 
 
-def refuse_unknown(names: Mapping[str, Any], *, known: tuple[str, ...], source: str) -> None:
-    """Raise ConfigurationError for the first key that is not known, with a 'did you mean'."""
+def environment_settings() -> tuple[str, ...]:
+    """The names of the settings that an environment variable may give, sorted: no tables, no pairs."""
+    return tuple(name for name in known_settings() if name not in _FILES_ONLY)
+
+
+def refuse_unknown(
+    names: Iterable[str], *, known: Collection[str], source: str, where: Where | None = None
+) -> None:
+    """Raise ConfigurationError for the first name that is not known, with a 'did you mean'."""
     for name in names:
         if name not in known:
-            raise ConfigurationError(f"unknown key {name!r} in {source}", hint=did_you_mean(name, known))
+            raise ConfigurationError(
+                f"unknown key {name!r} in {source}", where=where, hint=did_you_mean(name, known)
+            )
 
 
-def from_text(name: str, text: str) -> object:
-    """The value of a scalar or list setting written as text, as in an environment variable."""
+def check_setting(name: str, value: Any, *, label: str | None = None) -> Any:
+    """The value that :class:`Settings` keeps for that setting; raises ConfigurationError.
+
+    ``label`` is how the message calls the setting; by default its name.
+    """
+    label = label or name
+    if value is None and name in _OPTIONAL:
+        return None
+    item = Settings.__dataclass_fields__[name]
+    if isinstance(item.default, timedelta):
+        return as_duration(label, value)
+    if "choices" in item.metadata:
+        return as_choice(label, value, item.metadata["choices"])
+    checked = _CHECKS[name](label, value)
+    if name in ("core_schema", "extension_schema") and (problem := schema_problem(checked)):
+        raise ConfigurationError(f"{label}: {problem}")
+    if name == "lock_attempts" and checked < 1:
+        raise ConfigurationError(f"{label} is less than 1")
+    return checked
+
+
+def from_text(name: str, text: str, *, label: str | None = None) -> object:
+    """The value of a scalar or list setting written as text, as in an environment variable.
+
+    Raises ConfigurationError for a text that is no such value at all; :func:`check_setting` does the rest.
+    """
+    label, text = label or name, text.strip()
     if name in _LISTS:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if name in _FLAGS:
-        lowered = text.strip().lower()
+        lowered = text.lower()
         if lowered in ("1", "true", "yes", "on"):
             return True
         if lowered in ("0", "false", "no", "off"):
             return False
-        raise ConfigurationError(f"{name}: {text!r} is neither true nor false")
+        raise ConfigurationError(f"{label}: {text!r} is neither true nor false")
     if name == "lock_attempts":
         try:
             return int(text)
         except ValueError:
-            raise ConfigurationError(f"{name}: {text!r} is not a number") from None
+            raise ConfigurationError(f"{label}: {text!r} is not a whole number") from None
     return text
-
-
-def _checked(name: str, metadata: Mapping[str, Any], value: Any) -> Any:
-    if value is None and name in _OPTIONAL:
-        return None
-    check = _CHECKS.get(name)
-    if check is None and metadata.get("kind") == "duration":
-        check = _as_duration
-    if check is None and "choices" in metadata:
-        return _as_choice(name, value, metadata["choices"])
-    return check(name, value) if check else value
-
-
-def _as_duration(name: str, value: Any) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{name}: {value!r} has no unit", hint="write 250ms, 6s, 10min or 2h")
-    try:
-        return parse_duration(value)
-    except ValueError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
-
-
-def _as_choice(name: str, value: Any, choices: tuple[str, ...]) -> Any:
-    if value not in choices:
-        raise ConfigurationError(
-            f"{name}: {value!r} is none of {', '.join(choices)}", hint=did_you_mean(str(value), choices)
-        )
-    return value
-
-
-def _as_text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{name} is a {type(value).__name__}, not a text")
-    return value
-
-
-def _as_flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} is a {type(value).__name__}, not true or false")
-    return value
-
-
-def _as_number(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ConfigurationError(f"{name} is a {type(value).__name__}, not a number")
-    return value
-
-
-def _as_texts(name: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(part, str) for part in value):
-        raise ConfigurationError(f"{name} is not a list of texts")
-    return tuple(value)
-
-
-def _as_edges(name: str, value: Any) -> tuple[tuple[str, str], ...]:
-    edges = []
-    for edge in value:
-        if isinstance(edge, str) or len(edge) != 2 or not all(isinstance(part, str) for part in edge):
-            raise ConfigurationError(f"{name}: {edge!r} is not a pair of revisions")
-        edges.append((edge[0], edge[1]))
-    return tuple(edges)
-
-
-def _as_mounts(name: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
-    if not isinstance(value, Mapping) or not all(isinstance(mount, Mapping) for mount in value.values()):
-        raise ConfigurationError(f"{name} is not a table of tables")
-    return MappingProxyType({key: MappingProxyType(dict(mount)) for key, mount in value.items()})
-
-
-_CHECKS: Final[dict[str, Callable[[str, Any], Any]]] = {
-    **dict.fromkeys(_TEXTS, _as_text),
-    **dict.fromkeys(_FLAGS, _as_flag),
-    **dict.fromkeys(_LISTS, _as_texts),
-    "lock_attempts": _as_number,
-    "extra_edges": _as_edges,
-    "mounts": _as_mounts,
-}

@@ -1,0 +1,181 @@
+"""Runs one revision through Alembic's own MigrationContext, on the connection that holds the lock.
+
+Importing this module loads Alembic and SQLAlchemy: only a pass that has something to do does so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import threading
+from argparse import Namespace as Arguments
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+import psycopg
+import sqlalchemy as sa
+
+# Revision files in the wild use sa.orm without importing it.
+import sqlalchemy.orm
+from alembic.config import Config
+from alembic.operations import Operations
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import HeadMaintainer, MigrationContext, RevisionStep
+from sqlalchemy import event
+from sqlalchemy.pool import StaticPool
+
+from corehost.alembic.scripts import LazyScript, script_directory
+from corehost.core.errors import PluginError
+from corehost.core.tree import BranchTree
+
+assert sqlalchemy.orm
+
+ONE_AT_A_TIME: Final = threading.Lock()
+"""Held while a revision runs: ``alembic.op`` and ``alembic.context`` are global to the process."""
+
+_ENDS_TRANSACTION: Final = re.compile(
+    r"(?:^|;)\s*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b", re.IGNORECASE | re.MULTILINE
+)
+
+
+class Watcher(Protocol):
+    """Told of what a running revision does to its transaction."""
+
+    def before_early_commit(self) -> None:
+        """A part of the step is about to be committed, on the same connection."""
+
+    def autocommit(self, active: bool) -> None:
+        """Statements now run outside (or again inside) a transaction."""
+
+
+class Bridge:
+    """SQLAlchemy over one psycopg connection of the pass."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._watcher: Watcher | None = None
+        self._in_autocommit = False
+        # One connection, made elsewhere and closed elsewhere; SQLAlchemy may not reset it in between.
+        self._engine = sa.create_engine(
+            "postgresql+psycopg://", creator=lambda: raw, poolclass=StaticPool, pool_reset_on_return=None
+        )
+        event.listen(self._engine, "commit", self._on_commit)
+        event.listen(self._engine, "before_cursor_execute", self._on_statement)
+
+    @contextmanager
+    def borrowed(self, watcher: Watcher) -> Iterator[sa.Connection]:
+        """A SQLAlchemy connection for one attempt of a step; what is not committed is rolled back."""
+        raw = self._raw
+        raw.autocommit = False
+        try:
+            with self._engine.connect() as connection:
+                self._watcher, self._in_autocommit = watcher, False
+                yield connection
+        finally:
+            self._watcher = None
+            if not raw.closed:
+                if raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    raw.rollback()
+                raw.autocommit = True
+                raw.isolation_level = None
+
+    def _on_commit(self, connection: sa.Connection) -> None:
+        if self._watcher is not None:
+            self._watcher.before_early_commit()
+
+    def _on_statement(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if self._watcher is None:
+            return
+        if self._raw.autocommit != self._in_autocommit:
+            self._in_autocommit = self._raw.autocommit
+            self._watcher.autocommit(self._in_autocommit)
+        if not self._in_autocommit and _ENDS_TRANSACTION.search(statement):
+            self._watcher.before_early_commit()
+
+
+class BranchRunner:
+    """One branch's ScriptDirectory and what its revisions see through ``alembic.context``."""
+
+    def __init__(self, tree: BranchTree):
+        self._tree = tree
+        branch = tree.branch
+        self._config = Config(cmd_opts=Arguments(x=[f"{k}={v}" for k, v in branch.x_arguments.items()]))
+        self._config.set_main_option("script_location", str(branch.script_location).replace("%", "%%"))
+        for key, value in branch.options.items():
+            self._config.set_main_option(key, value.replace("%", "%%"))
+        self._scripts = script_directory(tree)
+        self._preloaded = False
+
+    def rows_after(self, rows: Sequence[str], revision: str) -> tuple[str, ...]:
+        """The rows of the version table that Alembic's HeadMaintainer would leave after a revision."""
+        maintainer = _Rows(rows)
+        script: Any = self._scripts.get_revision(revision)
+        step = RevisionStep.__new__(RevisionStep)  # its __init__ would execute the file
+        step.revision_map, step.revision, step.is_upgrade = self._scripts.revision_map, script, True
+        maintainer.update_to_step(step)
+        return tuple(sorted(maintainer.heads))
+
+    def upgrade(self, revision: str, connection: sa.Connection, finish: Callable[[], None]) -> None:
+        """Run a revision's ``upgrade()`` and then ``finish``, which commits; roll back on any error."""
+        self._preload()
+        script = self._scripts.get_revision(revision)
+        assert isinstance(script, LazyScript)
+        namespace = self._tree.branch.namespace
+        with EnvironmentContext(self._config, self._scripts, as_sql=False, tag=None) as environment:
+            environment.configure(
+                connection=connection,
+                target_metadata=self._metadata(),
+                version_table=namespace.version_table,
+                version_table_schema=namespace.schema,
+                transaction_per_migration=False,
+            )
+            context: MigrationContext = environment.get_context()
+            with Operations.context(context), context.begin_transaction():
+                script.module.upgrade()
+                finish()
+
+    def _preload(self) -> None:
+        if not self._preloaded:
+            for name in self._tree.branch.preload:
+                _imported(self._tree, name, "preload")
+            self._preloaded = True
+
+    def _metadata(self) -> Any:
+        if (path := self._tree.branch.metadata) is None:
+            return None
+        module, _, attribute = path.partition(":")
+        found: Any = _imported(self._tree, module, "metadata")
+        for part in attribute.split("."):
+            if not hasattr(found, part):
+                raise PluginError(
+                    f"metadata {path!r} names {part!r}, which is not there", where=self._tree.where()
+                )
+            found = getattr(found, part)
+        return found
+
+
+class _Rows(HeadMaintainer):
+    """Alembic's HeadMaintainer, keeping the rows in memory instead of sending a statement each."""
+
+    def __init__(self, heads: Sequence[str]):
+        self.heads = set(heads)
+
+    def _insert_version(self, version: str) -> None:
+        self.heads.add(version)
+
+    def _delete_version(self, version: str) -> None:
+        self.heads.remove(version)
+
+    def _update_version(self, from_: str, to_: str) -> None:
+        self.heads.remove(from_)
+        self.heads.add(to_)
+
+
+def _imported(tree: BranchTree, name: str, key: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise PluginError(
+            f"{key} module {name!r} does not import: {type(error).__name__}: {error}", where=tree.where()
+        ) from error

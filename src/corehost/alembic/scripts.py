@@ -1,0 +1,56 @@
+"""An Alembic ScriptDirectory that knows every header and executes only the files that are run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import Revision as AlembicRevision
+from alembic.script.revision import RevisionMap
+from alembic.util import load_python_file
+
+from corehost.core.revision import Revision
+from corehost.core.tree import BranchTree
+
+
+class LazyScript(Script):
+    """A Script whose file is executed when its module is first asked for."""
+
+    def __init__(self, header: Revision, dependencies: tuple[str, ...]):
+        # Not Script.__init__: that one reads the header from the executed module.
+        AlembicRevision.__init__(
+            self,
+            header.revision,
+            header.down_revision or None,
+            dependencies=dependencies or None,
+            branch_labels=header.branch_labels or None,
+        )
+        self.path = header.path
+
+    @cached_property
+    def module(self) -> ModuleType:  # type: ignore[override]
+        """The executed revision file."""
+        path = Path(self.path)
+        return load_python_file(path.parent, path.name)
+
+
+def script_directory(tree: BranchTree) -> ScriptDirectory:
+    """The branch alone, as Alembic sees it: what it needs of other branches is left out.
+
+    Alembic would raise KeyError for a dependency that is not in its own map; across branches the
+    order is corehost's.
+    """
+    scripts = ScriptDirectory(
+        str(tree.branch.script_location), version_locations=[str(path) for path in tree.branch.locations]
+    )
+
+    def load() -> Iterator[LazyScript]:
+        for header in tree.revisions.values():
+            parents = tree.parents[header.revision]
+            yield LazyScript(header, tuple(p for p in parents if p not in header.down_revision))
+
+    scripts.revision_map = RevisionMap(load)
+    return scripts

@@ -1,0 +1,68 @@
+"""What a look at the database found: values only, and what follows from them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from corehost.core.namespace import Namespace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerBranch:
+    """What the ledger knows of one version table."""
+
+    namespace: Namespace
+    branch: str
+    """The name that its last host gave it."""
+    heads: tuple[str, ...]
+    """The rows that corehost left in the version table."""
+    distribution: str | None
+    version: str | None
+    """What shipped the revision that was applied last."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenStep:
+    """An attempt that nobody has settled yet: begun and not finished, or failed."""
+
+    id: int
+    namespace: Namespace
+    revision: str
+    partial: bool
+    """Whether a part of it is committed, or may be."""
+    failed: bool
+    """Whether it ended with an error (otherwise it is running, or crashed)."""
+    error: str | None
+    started_at: datetime
+    host: str | None
+    pid: int | None
+    backend_pid: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseState:
+    """The state of all branches, as one look found it."""
+
+    rows: Mapping[str, tuple[str, ...]]
+    """Branch -> rows of its version table, sorted; empty where there is none."""
+    without_table: frozenset[str] = frozenset()
+    """The branches whose version table does not exist."""
+    has_ledger: bool = False
+    """Whether the ledger's tables exist."""
+    ledger: Mapping[Namespace, LedgerBranch] = field(default_factory=lambda: MappingProxyType({}))
+    """What the ledger knows, of branches that are not installed too."""
+    open_steps: Mapping[Namespace, OpenStep] = field(default_factory=lambda: MappingProxyType({}))
+    """The newest attempt of each branch that is not settled."""
+
+    def ledger_heads(self, namespace: Namespace) -> tuple[str, ...]:
+        """The rows that corehost left there; empty where it never was."""
+        known = self.ledger.get(namespace)
+        return known.heads if known else ()
+
+    def fingerprint(self) -> Any:
+        """A value that differs whenever anybody has made progress."""
+        return (tuple(sorted(self.rows.items())), tuple(sorted(s.id for s in self.open_steps.values())))

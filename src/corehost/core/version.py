@@ -1,0 +1,3 @@
+"""corehost's own version."""
+
+VERSION = "0.1.0"

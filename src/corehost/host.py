@@ -1,0 +1,274 @@
+"""Host: discover, plan, wait, apply, start; wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from corehost import schemas
+from corehost.config import load_settings
+from corehost.core.branch import Branch
+from corehost.core.errors import CorehostError
+from corehost.core.plan import Plan, Step
+from corehost.core.results import MigrationReport, Readiness, StepResult
+from corehost.core.settings import Settings
+from corehost.installation import Installation
+from corehost.lifecycle import Lifecycle
+from corehost.migrate import MigrationPass, Observer, PassContext
+from corehost.postgres.connect import Connection, Connector
+from corehost.postgres.ledger import without_secrets
+
+_log = logging.getLogger("corehost")
+
+
+class Host:
+    """One host application on one database.
+
+    ``connect`` is called for every new connection and returns a psycopg connection that corehost then
+    owns; without it the settings say where to connect.
+    """
+
+    def __init__(self, settings: Settings, *, connect: Callable[[], Connection] | None = None):
+        self.settings = settings
+        self._connector = Connector(settings, connect)
+        self._installation: Installation | None = None
+        self._lifecycle: Lifecycle | None = None
+        self._lock = threading.RLock()
+        self._board = _Board()
+
+    @classmethod
+    def from_config(cls, *, connect: Callable[[], Connection] | None = None, **settings: Any) -> Self:
+        """A host as configuration file and environment describe it; ``settings`` win over both.
+
+        Raises ConfigurationError.
+        """
+        config = settings.pop("config", None)
+        return cls(load_settings(config=config, overrides=settings), connect=connect)
+
+    @property
+    def installation(self) -> Installation:
+        """What is installed here; discovered once. Raises DiscoveryError, GraphError, ConfigurationError."""
+        with self._lock:
+            if self._installation is None:
+                self._installation = Installation(self.settings)
+                schemas.use(self._installation.schemas)
+            return self._installation
+
+    @property
+    def connector(self) -> Connector:
+        """Opens connections to the host's database."""
+        return self._connector
+
+    @property
+    def hook(self) -> Any:
+        """pluggy's hook relay, with corehost's own hooks and those of the host's ``hookspecs``."""
+        return self.installation.discovery.manager.hook
+
+    @property
+    def ready(self) -> bool:
+        """Whether this instance may serve; from memory, no I/O."""
+        return self._board.readiness.ready
+
+    def readiness(self) -> Readiness:
+        """The state of this instance; from memory, never waits, never locks."""
+        return self._board.readiness
+
+    def plan(self, *, only: str | None = None) -> Plan:
+        """The ordered steps that a pass would run now; changes nothing."""
+        installation = self.installation
+        plan = self._pass(installation, Observer(), only=only).plan()
+        return plan.with_facts({step.node: installation.facts(step.node) for step in plan.steps})
+
+    def migrate(
+        self, *, only: str | None = None, wait: bool = True, observer: Observer | None = None
+    ) -> MigrationReport:
+        """Discover, plan, wait for others, apply what is pending.
+
+        ``only`` restricts the pass to one branch and what that depends on; ``wait=False`` gives up
+        when somebody else holds a lock. Raises MigrationError, its ``report`` saying what this
+        process had applied.
+        """
+        self._board.set("starting")
+        try:
+            report = self._migrate(only, wait, observer or Observer())
+        except BaseException as error:
+            self._board.failed(error)
+            raise
+        # Serving may begin only when the start-up hooks are done: start() says so.
+        self._board.set("ready" if report.ready and only is None else "waiting")
+        return report
+
+    async def migrate_async(self, **options: Any) -> MigrationReport:
+        """The same as :meth:`migrate`, on a thread of its own; the event loop goes on."""
+        return await asyncio.to_thread(self.migrate, **options)
+
+    def start(self) -> MigrationReport:
+        """The pass, then every plugin's ``corehost_startup`` in dependency order.
+
+        Raises MigrationError; PluginError, naming the plugin, where a start-up hook fails.
+        """
+        self._board.set("starting")
+        try:
+            report = self._migrate(None, True, Observer())
+            self._lifecycle = Lifecycle(self.installation)
+            self._lifecycle.start(self)
+        except BaseException as error:
+            self._board.failed(error)
+            raise
+        self._board.set("ready")
+        return report
+
+    def stop(self) -> None:
+        """Every started plugin's ``corehost_shutdown``, in reverse; may be called more than once."""
+        lifecycle, self._lifecycle = self._lifecycle, None
+        if lifecycle is not None:
+            self._board.set("starting")
+            lifecycle.stop(self)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def _migrate(self, only: str | None, wait: bool, observer: Observer) -> MigrationReport:
+        installation = self.installation
+        runner = self._pass(installation, _Both(self._board, observer), only=only, wait=wait)
+        hook = self.hook
+        if hook.corehost_before_migrate.get_hookimpls() and (plan := self.plan(only=only)):
+            hook.corehost_before_migrate(plan=plan)
+        report = MigrationReport()
+        try:
+            report = runner.run()
+        except CorehostError as error:
+            report = getattr(error, "report", None) or report
+            raise
+        finally:
+            _quietly("corehost_after_migrate", lambda: hook.corehost_after_migrate(report=report))
+        return report
+
+    def _pass(
+        self, installation: Installation, observer: Observer, *, only: str | None, wait: bool = True
+    ) -> MigrationPass:
+        hook = installation.discovery.manager.hook
+
+        def contexts(branch: Branch) -> Sequence[AbstractContextManager[Any]]:
+            return [
+                found
+                for implementation in hook.corehost_migration_context.get_hookimpls()
+                if implementation.plugin_name == branch.name
+                or implementation.plugin_name not in installation.graph.trees
+                if (found := implementation.function(*_arguments(implementation, branch=branch))) is not None
+            ]
+
+        def finished(step: Step, result: StepResult) -> None:
+            _quietly("corehost_step_finished", lambda: hook.corehost_step_finished(step=step, result=result))
+
+        context = PassContext(
+            graph=installation.graph,
+            settings=self.settings,
+            facts=installation.facts,
+            contexts=contexts,
+            step_started=lambda step: hook.corehost_step_started(step=step),
+            step_finished=finished,
+            observer=observer,
+            only=only,
+        )
+        return MigrationPass(context, self._connector, wait=wait)
+
+
+class _Board(Observer):
+    """The instance's state, as probes read it: one value, replaced whole, so that no reader locks."""
+
+    def __init__(self) -> None:
+        self.readiness = Readiness(ready=False, state="starting", since=datetime.now(UTC))
+        self._steps = 0
+        self._left = 0
+
+    def set(self, state: Any, **details: Any) -> None:
+        """Enter a state, or tell more of it."""
+        since = self.readiness.since if self.readiness.state == state else datetime.now(UTC)
+        self.readiness = Readiness(ready=state == "ready", state=state, since=since, **details)
+
+    def failed(self, error: BaseException) -> None:
+        """The start has failed; probes say why, without secrets."""
+        where = getattr(error, "where", None)
+        self.set(
+            "failed",
+            branch=getattr(where, "branch", None),
+            revision=getattr(where, "revision", None),
+            message=without_secrets(getattr(error, "message", type(error).__name__)),
+        )
+
+    def planned(self, steps: int) -> None:
+        self._steps = max(self._steps, steps)
+        self._left = steps
+
+    def waiting(self, message: str) -> None:
+        self.set("waiting", message=message, step=self._steps - self._left, steps=self._steps)
+
+    def step_started(self, step: Step) -> None:
+        done = self._steps - self._left
+        self.set(
+            "migrating", branch=step.node.branch, revision=step.node.revision, step=done + 1, steps=self._steps
+        )
+
+    def step_finished(self, step: Step, result: StepResult) -> None:
+        self._left -= result.outcome == "applied"
+
+
+class _Both(Observer):
+    """Tells two observers."""
+
+    def __init__(self, first: Observer, second: Observer):
+        self._observers = (first, second)
+
+    def planned(self, steps: int) -> None:
+        for observer in self._observers:
+            observer.planned(steps)
+
+    def waiting(self, message: str) -> None:
+        for observer in self._observers:
+            observer.waiting(message)
+
+    def step_started(self, step: Step) -> None:
+        for observer in self._observers:
+            observer.step_started(step)
+
+    def step_finished(self, step: Step, result: StepResult) -> None:
+        for observer in self._observers:
+            observer.step_finished(step, result)
+
+    def retrying(self, step: Step, reason: str, attempt: int) -> None:
+        for observer in self._observers:
+            observer.retrying(step, reason, attempt)
+
+
+def _arguments(implementation: Any, **known: Any) -> list[Any]:
+    return [known[name] for name in implementation.argnames]
+
+
+def _quietly(hook: str, call: Callable[[], object]) -> None:
+    """Call an observing hook; its exception is logged and changes nothing."""
+    try:
+        call()
+    except Exception:
+        _log.exception("a plugin's %s failed", hook)

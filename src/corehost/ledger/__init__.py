@@ -1,0 +1,1 @@
+"""corehost's own Alembic branch: the ledger. Its revisions only ever add."""

@@ -1,0 +1,7 @@
+"""The pass: what is ready, take its lock, read again, apply, record, release."""
+
+from corehost.migrate.observer import Observer
+from corehost.migrate.run import MigrationPass
+from corehost.migrate.work import PassContext
+
+__all__ = ["MigrationPass", "Observer", "PassContext"]

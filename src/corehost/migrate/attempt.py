@@ -1,0 +1,233 @@
+"""Runs one step: attempts, the watcher over its transaction, and what its end means."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from corehost.core.branch import Branch
+from corehost.core.errors import MigrationError, StepFailed, Where
+from corehost.core.plan import Step
+from corehost.core.results import StepResult
+from corehost.core.settings import Settings
+from corehost.migrate.observer import Observer
+from corehost.postgres.connect import Connection, execute, is_lost
+from corehost.postgres.ledger import LockLost, RowsChanged, StepRecord, without_secrets
+from corehost.postgres.session import StepSession
+
+if TYPE_CHECKING:
+    from corehost.alembic.bridge import Bridge, BranchRunner
+
+_log = logging.getLogger("corehost")
+
+_RETRYABLE: Final = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+_SHORTEST_BACKOFF: Final = 0.05
+_LONGEST_BACKOFF: Final = 2.0
+
+StepHook = Callable[[Step], None]
+StepContexts = Callable[[Branch], Sequence[AbstractContextManager[Any]]]
+
+
+class ConnectionLost(Exception):
+    """The connection went away while a step ran; whether it is committed must be asked anew."""
+
+    def __init__(self, record: StepRecord, started_at: datetime, began: float):
+        super().__init__("the connection was lost")
+        self.record = record
+        self.started_at = started_at
+        self.began = began
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepRunner:
+    """What is needed to run steps of one branch on one connection, its lock held."""
+
+    connection: Connection
+    session: StepSession
+    bridge: Bridge
+    runner: BranchRunner
+    branch: Branch
+    settings: Settings
+    pass_id: uuid.UUID
+    observer: Observer
+    contexts: StepContexts
+    """The context managers to be entered around a step."""
+    before_step: StepHook
+    """Told before the step; its exception fails the step."""
+
+    def run(
+        self, step: Step, rows: Sequence[str], *, required: Sequence[str], settle: bool, has_ledger: bool
+    ) -> tuple[StepResult, StepFailed | None]:
+        """Apply a step, trying again while it cannot have its table locks.
+
+        A failure is recorded in the ledger and returned. Raises RowsChanged (nothing was done: look
+        again) and ConnectionLost.
+        """
+        after = self.runner.rows_after(rows, step.node.revision)
+        for attempt in range(1, self.settings.lock_attempts + 1):
+            record = StepRecord(step, self.branch, pass_id=self.pass_id, required=required)
+            started_at, began = datetime.now(UTC), time.monotonic()
+            try:
+                self._try(step, record, rows, after, settle=settle, began=began, has_ledger=has_ledger)
+            except RowsChanged:
+                raise
+            except Exception as error:
+                cause = _database_error(error)
+                if is_lost(cause) or self.connection.closed:
+                    raise ConnectionLost(record, started_at, began) from error
+                self.session.forget()
+                if (
+                    isinstance(cause, _RETRYABLE)
+                    and attempt < self.settings.lock_attempts
+                    and not record.is_partial(self.connection)
+                ):
+                    self.observer.retrying(step, _first_line(cause), attempt)
+                    _log.info(
+                        "%s cannot have its locks (attempt %d): %s", step.node, attempt, _first_line(cause)
+                    )
+                    time.sleep(_backoff(attempt))
+                    continue
+                failure = self._failed(step, record, error, began, has_ledger=has_ledger)
+                failure.__cause__ = error
+                return _result(step, started_at, began, error=describe(error)), failure
+            return _result(step, started_at, began), None
+        raise AssertionError  # the last attempt has returned
+
+    def _try(
+        self,
+        step: Step,
+        record: StepRecord,
+        before: Sequence[str],
+        after: Sequence[str],
+        *,
+        settle: bool,
+        began: float,
+        has_ledger: bool,
+    ) -> None:
+        watcher = _Watcher(self.connection, record, self.settings, began, enabled=has_ledger)
+
+        def finish() -> None:
+            now = record.finish(
+                self.connection, before=before, after=after, settle=settle, duration_ms=_ms_since(began)
+            )
+            watcher.finished = True
+            self.session.found(*now)
+
+        self.before_step(step)
+        with ExitStack() as stack:
+            for context in self.contexts(self.branch):
+                stack.enter_context(context)
+            self.session.prepare()
+            with self.bridge.borrowed(watcher) as connection:
+                self.runner.upgrade(step.node.revision, connection, finish)
+        if record.started:
+            self.session.forget()
+
+    def _failed(
+        self, step: Step, record: StepRecord, error: BaseException, began: float, *, has_ledger: bool
+    ) -> StepFailed:
+        text = describe(error)
+        partial = False
+        if has_ledger:
+            partial = record.is_partial(self.connection)
+            record.fail(self.connection, error=text, duration_ms=_ms_since(began))
+        hint = None
+        if partial:
+            hint = "a part of it is committed: look at the database, then use 'corehost resolve'"
+        return StepFailed(
+            f"revision {step.node.revision} failed: {text}",
+            where=_where(step, self.branch, error),
+            hint=hint,
+        )
+
+
+class _Watcher:
+    """Writes 'started' before anything of a step is committed ahead of its end."""
+
+    def __init__(
+        self, connection: Connection, record: StepRecord, settings: Settings, began: float, *, enabled: bool
+    ):
+        self._connection = connection
+        self._record = record
+        self._lock_timeout = round(settings.lock_timeout.total_seconds() * 1000)
+        self._began = began
+        self._enabled = enabled  # the ledger's own first revision has no ledger to write to
+        self.finished = False
+
+    def before_early_commit(self) -> None:
+        if self._enabled and not self.finished:
+            self._record.start(self._connection, duration_ms=_ms_since(self._began))
+
+    def autocommit(self, active: bool) -> None:
+        # CREATE INDEX CONCURRENTLY waits for others by design; cut short it leaves an INVALID index.
+        execute(self._connection, f"SET lock_timeout = {0 if active else self._lock_timeout}")
+
+
+def describe(error: BaseException) -> str:
+    """One error as one line, secrets removed."""
+    cause = _database_error(error)
+    if isinstance(cause, MigrationError):
+        return without_secrets(str(cause))
+    return without_secrets(f"{type(cause).__name__}: {_first_line(cause)}")
+
+
+def _result(step: Step, started_at: datetime, began: float, *, error: str | None = None) -> StepResult:
+    return StepResult(
+        node=step.node,
+        outcome="failed" if error else "applied",
+        started_at=started_at,
+        duration_ms=_ms_since(began),
+        error=error,
+    )
+
+
+def _database_error(error: BaseException) -> BaseException:
+    """The driver's error inside SQLAlchemy's."""
+    original = getattr(error, "orig", None)
+    return original if isinstance(original, BaseException) else error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else ""
+
+
+def _where(step: Step, branch: Branch, error: BaseException) -> Where:
+    file = step.revision.path
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == step.revision.path:
+            file = f"{frame.filename}:{frame.lineno}"
+    where = branch.origin.where(branch=branch.name, file=file)
+    return Where(
+        branch=where.branch,
+        revision=step.node.revision,
+        distribution=where.distribution,
+        version=where.version,
+        file=file,
+    )
+
+
+def _backoff(attempt: int) -> float:
+    longest = min(_SHORTEST_BACKOFF * 2 ** (attempt - 1), _LONGEST_BACKOFF)
+    return random.uniform(longest / 2, longest)  # two holders that meet again must not meet in step
+
+
+def _ms_since(began: float) -> float:
+    return (time.monotonic() - began) * 1000
+
+
+__all__ = ["ConnectionLost", "LockLost", "StepRunner", "describe"]

@@ -1,0 +1,233 @@
+"""One namespace's work: what is done between taking its lock and giving it back."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from corehost.core.errors import IncompatibleDatabase, MigrationError, StepFailed
+from corehost.core.graph import Graph
+from corehost.core.namespace import LEDGER
+from corehost.core.plan import Frontier, Step, step_at
+from corehost.core.results import StepResult
+from corehost.core.revision import Node, SourceFacts
+from corehost.core.settings import Settings
+from corehost.core.standing import Standing
+from corehost.core.state import DatabaseState
+from corehost.migrate.attempt import ConnectionLost, StepContexts, StepHook, StepRunner
+from corehost.readiness.look import look
+from corehost.migrate.observer import Observer
+from corehost.postgres.connect import Connection
+from corehost.postgres.ledger import RowsChanged
+from corehost.postgres.prepare import create_extensions, create_version_table, missing_extensions
+from corehost.postgres.locks import LockSet
+from corehost.postgres.session import StepSession
+
+if TYPE_CHECKING:
+    from corehost.alembic.bridge import Bridge, BranchRunner
+
+_log = logging.getLogger("corehost")
+
+
+@dataclass(kw_only=True)
+class PassContext:
+    """What one pass has to do with: given once, the same throughout."""
+
+    graph: Graph
+    settings: Settings
+    facts: Callable[[Node], SourceFacts]
+    """What a revision's source tells; compiles the file, raises RevisionFileError."""
+    contexts: StepContexts
+    """The context managers that plugins and host want around a branch's steps."""
+    step_started: StepHook
+    step_finished: Callable[[Step, StepResult], None]
+    observer: Observer
+    only: str | None = None
+    pass_id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """What a pass has found out so far."""
+
+    applied: list[StepResult] = field(default_factory=list)
+    failed: StepResult | None = None
+    blocked: dict[str, MigrationError] = field(default_factory=dict)
+    """Branch -> why nothing of it may be run (again) in this pass."""
+    doubtful: list[tuple[Step, ConnectionLost]] = field(default_factory=list)
+    """Steps whose COMMIT was never answered."""
+
+
+class NamespaceWork:
+    """Runs what may be run in one namespace, while its lock is held."""
+
+    def __init__(
+        self,
+        context: PassContext,
+        findings: Findings,
+        *,
+        connection: Connection,
+        locks: LockSet,
+        bridge: Bridge,
+        runner_of: Callable[[str], BranchRunner],
+    ):
+        self._context = context
+        self._findings = findings
+        self._connection = connection
+        self._locks = locks
+        self._bridge = bridge
+        self._runner_of = runner_of
+        namespace = next(
+            tree.branch.namespace
+            for tree in context.graph.trees.values()
+            if tree.branch.namespace.lock_key == locks.own
+        )
+        self._session = StepSession(connection, context.settings, namespace)
+        self._prepared: set[str] = set()
+
+    def run(self, rows: Mapping[str, tuple[str, ...]]) -> int:
+        """Run steps until none of the namespace may be run under these locks.
+
+        ``rows`` are those of the last look; the branches under these locks are read again first.
+        Returns 0 where nothing was run and nothing new was found out.
+        """
+        graph = self._context.graph
+        keys = {self._locks.own, *self._locks.shared}
+        covered = frozenset(n for n, t in graph.trees.items() if t.branch.namespace.lock_key in keys)
+        state, judged = look(self._connection, graph, covered)
+        current = {**rows, **{name: judged[name].rows for name in covered}}
+        got_on = int(any(rows[name] != current[name] for name in covered))
+        blocked_before = len(self._findings.blocked)
+        for name in covered:
+            self._judge(name, state, judged[name])
+        frontier = Frontier(graph, graph.pending(current, self._context.only))
+        while (node := self._next(frontier, covered)) is not None:
+            step = self._step(node)
+            if not self._prepare(step, state):
+                break
+            if self._run(step, current, state) is None:
+                break
+            current[node.branch] = self._runner_of(node.branch).rows_after(current[node.branch], node.revision)
+            frontier.complete(node)
+            got_on += 1
+        return got_on + len(self._findings.blocked) - blocked_before
+
+    def _judge(self, name: str, state: DatabaseState, standing: Standing) -> None:
+        """Note what must not be run; 'in doubt' is concluded here, under the lock, never from a look."""
+        branch = self._context.graph.trees[name].branch
+        if branch.namespace.lock_key != self._locks.own or name in self._findings.blocked:
+            return
+        where = branch.origin.where(branch=name)
+        if standing.blocked:
+            self._findings.blocked[name] = IncompatibleDatabase(
+                standing.reason or "the database has diverged", where=where
+            )
+            return
+        attempt = state.open_steps.get(branch.namespace)
+        if attempt is not None and attempt.partial:
+            node = Node(name, attempt.revision)
+            if attempt.revision in self._context.graph.trees[name].revisions and self._context.facts(node).retry_safe:
+                return
+            self._findings.blocked[name] = IncompatibleDatabase(
+                f"revision {attempt.revision} is in doubt: it was begun at {attempt.started_at:%Y-%m-%d %H:%M:%S}"
+                f" by {attempt.host}:{attempt.pid}, and a part of it may be committed",
+                where=where,
+                hint="look at the database, then say how it stands with 'corehost resolve'",
+            )
+
+    def _next(self, frontier: Frontier, covered: frozenset[str]) -> Node | None:
+        graph = self._context.graph
+        for node in frontier.ready():
+            if node.branch in self._findings.blocked:
+                continue
+            if graph.trees[node.branch].branch.namespace.lock_key != self._locks.own:
+                continue
+            if {need.branch for need in graph.foreign_needs(node)} <= covered:
+                return node
+        return None
+
+    def _step(self, node: Node) -> Step:
+        step = step_at(self._context.graph, node)
+        return Step(
+            node=step.node,
+            namespace=step.namespace,
+            revision=step.revision,
+            depends_on=step.depends_on,
+            facts=self._context.facts(node),
+        )
+
+    def _prepare(self, step: Step, state: DatabaseState) -> bool:
+        """Make schema, version table and extensions; False where another namespace's lock is in the way."""
+        name = step.node.branch
+        if name in self._prepared:
+            return True
+        tree = self._context.graph.trees[name]
+        missing = missing_extensions(self._connection, tree.branch.extensions)
+        if missing:
+            lock = LockSet(self._connection, self._context.graph.trees[LEDGER].branch.namespace.lock_key)
+            if not lock.try_take():
+                return False
+            try:
+                create_extensions(
+                    self._connection, tree.branch, missing, schema=self._context.settings.extension_schema
+                )
+            except StepFailed as error:
+                self._findings.blocked[name] = error
+                return False
+            finally:
+                lock.release()
+        if name in state.without_table:
+            try:
+                create_version_table(
+                    self._connection, tree.branch, width=max(len(r) for r in tree.revisions)
+                )
+            except StepFailed as error:
+                self._findings.blocked[name] = error
+                return False
+        self._prepared.add(name)
+        return True
+
+    def _run(
+        self, step: Step, current: Mapping[str, tuple[str, ...]], state: DatabaseState
+    ) -> StepResult | None:
+        """Run one step; None where the database must be looked at again."""
+        context, name = self._context, step.node.branch
+        branch = context.graph.trees[name].branch
+        context.observer.step_started(step)
+        runner = StepRunner(
+            connection=self._connection,
+            session=self._session,
+            bridge=self._bridge,
+            runner=self._runner_of(name),
+            branch=branch,
+            settings=context.settings,
+            pass_id=context.pass_id,
+            observer=context.observer,
+            contexts=context.contexts,
+            before_step=context.step_started,
+        )
+        try:
+            result, failure = runner.run(
+                step,
+                current[name],
+                required=[f"{n}@{h}" for n in context.graph.first[name] if n != LEDGER for h in current[n]],
+                settle=branch.namespace in state.open_steps,
+                has_ledger=state.has_ledger,
+            )
+        except RowsChanged as error:
+            _log.warning("%s: %s; looking again", step.node, error)
+            return None
+        except ConnectionLost as lost:
+            self._findings.doubtful.append((step, lost))
+            raise
+        if failure is None:
+            self._findings.applied.append(result)
+        else:
+            self._findings.failed = self._findings.failed or result
+            self._findings.blocked[name] = failure
+        context.observer.step_finished(step, result)
+        context.step_finished(step, result)
+        return result if failure is None else None

@@ -1,0 +1,117 @@
+"""New connections, and what their failures mean."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import TupleRow, tuple_row
+
+from corehost.core.errors import ConfigurationError, DatabaseUnavailable, IncompatibleDatabase
+from corehost.core.settings import Settings
+from corehost.postgres import dsn
+
+Connection = psycopg.Connection[Any]
+Cursor = psycopg.ClientCursor[TupleRow]
+
+_OLDEST: Final = 140000  # idle_session_timeout and client_connection_check_interval came with 14
+_HOST_LENGTH: Final = 18  # application_name is cut at 63 bytes, and must end with the time of the lock
+# A client that has vanished is noticed by either side within about five seconds.
+_TRANSPORT: Final = {
+    "connect_timeout": "10",
+    "keepalives_idle": "2",
+    "keepalives_interval": "1",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "5000",
+}
+
+
+def application_name() -> str:
+    """This process's application_name: ``corehost`` and who it is."""
+    return f"corehost {socket.gethostname()[:_HOST_LENGTH]}:{os.getpid()}"
+
+
+class Connector:
+    """Opens connections for one host: from its settings, or by the host's own callable."""
+
+    def __init__(self, settings: Settings, connect: Callable[[], Connection] | None = None):
+        self._settings = settings
+        self._connect = connect
+
+    def open(self, *, migrating: bool = False) -> Connection:
+        """A new connection in autocommit mode, through migration_url when ``migrating``.
+
+        Raises DatabaseUnavailable, IncompatibleDatabase (a server older than 14), ConfigurationError.
+        """
+        with translated_errors():
+            if self._connect is not None:
+                connection = self._connect()
+                connection.autocommit = True
+                execute(connection, "SELECT set_config('application_name', %s, false)", (application_name(),))
+            else:
+                connection = self._open(self._url(migrating=migrating))
+        connection.prepare_threshold = None
+        if connection.info.server_version < _OLDEST:
+            version = connection.info.server_version // 10000
+            connection.close()
+            raise IncompatibleDatabase(f"the server is PostgreSQL {version}, older than 14")
+        return connection
+
+    def _open(self, url: str) -> Connection:
+        try:
+            given = psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.ProgrammingError as error:
+            raise ConfigurationError(f"the database URL cannot be read: {_first_line(error)}") from None
+        transport = {key: value for key, value in _TRANSPORT.items() if key not in given}
+        given.update(transport, application_name=application_name())
+        return psycopg.connect(autocommit=True, **given)  # type: ignore[arg-type]
+
+    def _url(self, *, migrating: bool) -> str:
+        settings = self._settings
+        if migrating:
+            if settings.migration_url_file:
+                return dsn.normalised(
+                    dsn.read_file(settings.migration_url_file, setting="COREHOST_MIGRATION_URL_FILE")
+                )
+            if settings.migration_url:
+                return dsn.normalised(settings.migration_url)
+        if settings.database_url_file:
+            return dsn.normalised(
+                dsn.read_file(settings.database_url_file, setting="COREHOST_DATABASE_URL_FILE")
+            )
+        return dsn.normalised(settings.database_url) if settings.database_url else ""
+
+
+def execute(connection: Connection, statement: str, parameters: Any = None) -> Cursor:
+    """Run a statement on the simple protocol, so that several may go in one round trip."""
+    cursor: Cursor = psycopg.ClientCursor(connection, row_factory=tuple_row)
+    return cursor.execute(statement, parameters)  # type: ignore[arg-type]
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error means that the connection is gone and another one may do."""
+    return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and (
+        error.sqlstate is None or error.sqlstate[:3] in ("57P", "08", "080") or error.sqlstate[:2] == "08"
+    )
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn a failed connection, or a role without rights, into corehost's own errors."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DatabaseUnavailable(
+            f"the database refuses: {_first_line(error)}", hint="grant the role what it needs"
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise DatabaseUnavailable(f"the database cannot be reached: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0].strip() if lines else type(error).__name__

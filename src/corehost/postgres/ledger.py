@@ -1,0 +1,177 @@
+"""Writes and reads the ledger: who applied what, when, from which version, how long it took."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from corehost.core.branch import Branch
+from corehost.core.errors import MigrationError
+from corehost.core.plan import Step
+from corehost.core.version import VERSION
+from corehost.postgres import sql
+from corehost.postgres.connect import Connection, execute
+
+
+class LockLost(MigrationError):
+    """The namespace's lock was gone when the step was to be committed; nothing was."""
+
+    code = "lock_lost"
+
+
+class RowsChanged(MigrationError):
+    """The version rows are not those that were read under the lock; nothing was committed."""
+
+    code = "rows_changed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryEntry:
+    """One attempt to run a revision, as the ledger has it."""
+
+    id: int
+    branch: str
+    schema_name: str
+    version_table: str
+    revision: str
+    action: str
+    outcome: str
+    open: bool
+    partial: bool
+    parents: Sequence[str]
+    depends_on: Sequence[str]
+    required: Sequence[str]
+    phase: str | None
+    distribution: str | None
+    version: str | None
+    corehost_version: str | None
+    host: str | None
+    pid: int | None
+    started_at: datetime
+    finished_at: datetime | None
+    duration_ms: float | None
+    error: str | None
+
+
+class StepRecord:
+    """The ledger's side of one step: what is to be written, whichever way the step ends."""
+
+    def __init__(self, step: Step, branch: Branch, *, pass_id: uuid.UUID, required: Iterable[str]):
+        self._namespace = step.namespace
+        self._started_id: int | None = None
+        self._values: dict[str, Any] = {
+            "key": step.namespace.lock_key,
+            "schema_name": step.namespace.schema,
+            "version_table": step.namespace.version_table,
+            "branch": step.node.branch,
+            "revision": step.node.revision,
+            "action": "upgrade",
+            "parents": list(step.revision.down_revision),
+            "depends_on": [str(node) for node in step.depends_on],
+            "required": list(required),
+            "phase": step.facts.phase,
+            "distribution": branch.origin.distribution,
+            "version": branch.origin.version,
+            "corehost_version": VERSION,
+            "pass_id": str(pass_id),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+        }
+
+    @property
+    def started(self) -> bool:
+        """Whether 'started' was written, since a part of the step was about to be committed."""
+        return self._started_id is not None
+
+    def start(self, connection: Connection, *, duration_ms: float) -> None:
+        """Write 'started' in the transaction that is about to be committed."""
+        if self._started_id is None:
+            row = execute(
+                connection, sql.RECORD_STARTED, {**self._values, "duration_ms": duration_ms}
+            ).fetchone()
+            self._started_id = row[0] if row else None
+
+    def finish(
+        self,
+        connection: Connection,
+        *,
+        before: Sequence[str],
+        after: Sequence[str],
+        settle: bool,
+        duration_ms: float,
+    ) -> tuple[str, ...]:
+        """Check the lock and the rows, write rows and ledger, commit: one round trip.
+
+        Returns the session's settings as the step left them. Raises LockLost or RowsChanged, the
+        transaction rolled back by the server, and psycopg's errors.
+        """
+        statement = sql.finish_statement(self._namespace, started=self.started)
+        values = {
+            **self._values,
+            "before": sorted(before),
+            "after": sorted(after),
+            "removed": sorted(set(before) - set(after)),
+            "added": sorted(set(after) - set(before)),
+            "settle": settle,
+            "started_id": self._started_id,
+            "duration_ms": duration_ms,
+        }
+        try:
+            row = execute(connection, statement, values).fetchone()
+        except psycopg.errors.InvalidTextRepresentation as error:
+            text = str(error)
+            if "corehost: lock lost" in text:
+                raise LockLost("the namespace's lock was lost while the step ran") from error
+            if "corehost: rows changed" in text:
+                raise RowsChanged("the version table was changed by somebody else meanwhile") from error
+            raise
+        return tuple(row[1:]) if row else ()
+
+    def fail(self, connection: Connection, *, error: str, duration_ms: float) -> None:
+        """Record the failure, after the step's transaction was rolled back."""
+        values = {**self._values, "error": error, "duration_ms": duration_ms, "started_id": self._started_id}
+        if not self.started or not execute(connection, sql.FAIL_STARTED, values).rowcount:
+            execute(connection, sql.RECORD_FAILED, values)
+
+    def is_partial(self, connection: Connection) -> bool:
+        """Whether a part of the failed step is committed: its 'started' outlived the roll-back."""
+        if not self.started:
+            return False
+        return execute(connection, sql.IS_STARTED, {"started_id": self._started_id}).fetchone() is not None
+
+    def was_applied(self, connection: Connection) -> bool:
+        """Whether this very attempt is committed, asked when a COMMIT's answer never came."""
+        return execute(connection, sql.APPLIED_BY_PASS, self._values).fetchone() is not None
+
+
+def read_history(
+    connection: Connection, *, branch: str | None = None, limit: int = 1000
+) -> tuple[HistoryEntry, ...]:
+    """The newest attempts, oldest first."""
+    cursor = execute(connection, sql.HISTORY, {"branch": branch, "limit": limit})
+    names = [column.name for column in cursor.description or ()]
+    entries = [HistoryEntry(**dict(zip(names, row, strict=True))) for row in cursor]
+    return tuple(reversed(entries))
+
+
+def read_lineage(connection: Connection, branch: Branch) -> Mapping[str, tuple[str, ...]]:
+    """Revision -> its parents, of every revision that the ledger has applied in a branch."""
+    namespace = branch.namespace
+    cursor = execute(connection, sql.LINEAGE, (namespace.schema, namespace.version_table))
+    return {row[0]: tuple(row[1]) for row in cursor}
+
+
+_SECRETS = re.compile(r"(://[^:/@\s]*:)[^@\s]+(?=@)|(password\s*=\s*)\S+", re.IGNORECASE)
+
+
+def without_secrets(text: str) -> str:
+    """An error's text with passwords of connection strings taken out."""
+    return _SECRETS.sub(lambda match: (match[1] or match[2]) + "***", text)

@@ -1,0 +1,65 @@
+"""Namespace locks: session-level advisory locks, only ever tried, all or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from corehost.core.results import LockHolder
+from corehost.postgres import sql
+from corehost.postgres.connect import Connection, application_name, execute
+
+_SINCE = re.compile(r"^corehost .* since (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$")
+
+
+class LockSet:
+    """One namespace's lock, exclusive, with those of the namespaces it depends on, shared.
+
+    Taken and released whole, on the connection on which the steps then run.
+    """
+
+    def __init__(self, connection: Connection, own: int, shared: Iterable[int] = ()):
+        self._connection = connection
+        self.own = own
+        """The key held exclusively."""
+        self.shared = tuple(sorted(set(shared) - {own}))
+        """The keys held shared."""
+
+    def try_take(self) -> bool:
+        """Take all keys or none, without waiting; one round trip, two where some could not be had."""
+        tries = [sql.TRY_EXCLUSIVE.format(key=self.own)]
+        tries += [sql.TRY_SHARED.format(key=key) for key in self.shared]
+        # Nested, so that the first refusal stops the rest: a try that fails may not disturb others.
+        mark = sql.MARK_SINCE.format(name="%(name)s")
+        expression = f"CASE WHEN {mark} IS NULL THEN 0 ELSE 0 END"
+        for attempt in reversed(tries):
+            expression = f"CASE WHEN {attempt} THEN 1 + {expression} ELSE 0 END"
+        row = execute(self._connection, f"SELECT {expression}", {"name": application_name()}).fetchone()
+        taken = int(row[0]) if row else 0
+        if taken == len(tries):
+            return True
+        if taken:
+            self._unlock(taken)
+        return False
+
+    def release(self) -> bool:
+        """Give all keys back; False where one was not held any more."""
+        return self._unlock(1 + len(self.shared))
+
+    def _unlock(self, count: int) -> bool:
+        unlocks = [sql.UNLOCK_EXCLUSIVE.format(key=self.own)]
+        unlocks += [sql.UNLOCK_SHARED.format(key=key) for key in self.shared]
+        columns = ", ".join([*unlocks[:count], sql.UNMARK.format(name="%(name)s")])
+        row = execute(self._connection, f"SELECT {columns}", {"name": application_name()}).fetchone()
+        return row is not None and all(row[:count])
+
+
+def holders(connection: Connection, keys: Sequence[int]) -> Mapping[int, LockHolder]:
+    """Who holds which of these keys exclusively."""
+    found = {}
+    for key, pid, name, active in execute(connection, sql.HOLDERS, (list(keys),)):
+        match = _SINCE.match(name)
+        since = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) if match else None
+        found[key] = LockHolder(pid=pid, application_name=name, since=since, active=active)
+    return found

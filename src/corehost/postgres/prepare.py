@@ -1,0 +1,69 @@
+"""Makes what a branch needs before its first step: extensions, schema, version table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+
+from corehost.core.branch import Branch
+from corehost.core.errors import StepFailed
+from corehost.postgres import sql
+from corehost.postgres.connect import Connection, execute
+
+
+def missing_extensions(connection: Connection, extensions: Sequence[str]) -> tuple[str, ...]:
+    """Those of the extensions that the database does not have; one round trip, none for none."""
+    if not extensions:
+        return ()
+    return tuple(name for (name,) in execute(connection, sql.MISSING_EXTENSIONS, (list(extensions),)))
+
+
+def create_extensions(
+    connection: Connection, branch: Branch, extensions: Sequence[str], *, schema: str
+) -> None:
+    """Create extensions, under corehost's own lock: a concurrent IF NOT EXISTS fails.
+
+    Raises StepFailed, naming branch and extension, where the server does not have it or the role may not.
+    """
+    if not _schema_exists(connection, schema):
+        execute(connection, sql.CREATE_SCHEMA.format(schema=sql.quoted(schema)))
+    for name in extensions:
+        try:
+            execute(
+                connection,
+                sql.CREATE_EXTENSION.format(extension=sql.quoted(name), schema=sql.quoted(schema)),
+            )
+        except psycopg.DatabaseError as error:
+            raise StepFailed(
+                f"extension {name!r} cannot be created: {str(error).splitlines()[0]}",
+                where=branch.origin.where(branch=branch.name),
+                hint="let an administrator create it, or install it on the server",
+            ) from error
+
+
+def create_version_table(connection: Connection, branch: Branch, *, width: int) -> None:
+    """Create schema and version table under the branch's lock; ``width`` of the longest id, at least 32."""
+    namespace = branch.namespace
+    statements = [
+        sql.CREATE_VERSION_TABLE.format(
+            table=sql.version_table(namespace),
+            constraint=sql.quoted(f"{namespace.version_table}_pkc"),
+            width=max(32, width),
+        )
+    ]
+    if not _schema_exists(connection, namespace.schema):
+        statements.insert(0, sql.CREATE_SCHEMA.format(schema=sql.quoted(namespace.schema)))
+    try:
+        execute(connection, "; ".join(statements))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StepFailed(
+            f"schema {namespace.schema!r} cannot be made: {str(error).splitlines()[0]}",
+            where=branch.origin.where(branch=branch.name),
+            hint=f"grant the role CREATE on the database, or create schema {namespace.schema!r} for it",
+        ) from error
+
+
+def _schema_exists(connection: Connection, schema: str) -> bool:
+    # CREATE SCHEMA IF NOT EXISTS asks for the right to create one even where it is there already.
+    return execute(connection, sql.SCHEMA_EXISTS, (schema,)).fetchone() is not None

@@ -1,0 +1,174 @@
+"""Every SQL text, named. Identifiers are put in by :func:`quoted`, values by psycopg."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from corehost.core.namespace import Namespace
+
+
+def quoted(identifier: str) -> str:
+    """An identifier as PostgreSQL reads it back unchanged."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def version_table(namespace: Namespace) -> str:
+    """The qualified, quoted name of a branch's version table."""
+    return f"{quoted(namespace.schema)}.{quoted(namespace.version_table)}"
+
+
+# --- session ---------------------------------------------------------------------------------------
+
+CONFIGURE: Final = """
+SELECT pg_catalog.set_config(name, value, false)
+FROM unnest(%s::text[], %s::text[]) AS setting(name, value)
+"""
+RESET_ROLE: Final = "RESET SESSION AUTHORIZATION"
+SESSION_NOW: Final = ", ".join(
+    f"pg_catalog.current_setting('{name}')"
+    for name in ("search_path", "lock_timeout", "statement_timeout", "role")
+)
+
+# --- state, without any lock -----------------------------------------------------------------------
+
+EXISTING_TABLES: Final = """
+SELECT n.nspname, c.relname
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN unnest(%s::text[], %s::text[]) AS wanted(nspname, relname) USING (nspname, relname)
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+ROWS_OF: Final = "SELECT {place}, version_num::text FROM {table}"
+LEDGER_BRANCHES: Final = "SELECT -1, row_to_json(b)::text FROM corehost.branch b"
+OPEN_STEPS: Final = "SELECT -2, row_to_json(s)::text FROM corehost.step s WHERE s.open"
+LINEAGE: Final = """
+SELECT DISTINCT ON (revision) revision, parents, phase, distribution, version
+FROM corehost.step
+WHERE schema_name = %s AND version_table = %s AND outcome = 'applied'
+ORDER BY revision, id DESC
+"""
+
+# --- locks -----------------------------------------------------------------------------------------
+
+_MY_DATABASE: Final = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+TRY_EXCLUSIVE: Final = "pg_catalog.pg_try_advisory_lock({key})"
+TRY_SHARED: Final = "pg_catalog.pg_try_advisory_lock_shared({key})"
+UNLOCK_EXCLUSIVE: Final = "pg_catalog.pg_advisory_unlock({key})"
+UNLOCK_SHARED: Final = "pg_catalog.pg_advisory_unlock_shared({key})"
+# The server records no time at which a granted lock was taken: the holder says it in its name.
+MARK_SINCE: Final = """pg_catalog.set_config('application_name', {name} || ' since ' || pg_catalog.to_char(
+  pg_catalog.clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), false)"""
+UNMARK: Final = "pg_catalog.set_config('application_name', {name}, false)"
+HOLDERS: Final = f"""
+SELECT (l.classid::bigint << 32) | l.objid::bigint, l.pid, coalesce(a.application_name, ''),
+       coalesce(a.state = 'active' AND coalesce(a.wait_event_type, '') NOT IN ('Client', 'Lock'), false)
+FROM pg_catalog.pg_locks l
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.mode = 'ExclusiveLock'
+  AND l.database = {_MY_DATABASE}
+  AND ((l.classid::bigint << 32) | l.objid::bigint) = ANY (%s::bigint[])
+"""
+
+# --- the pass: under the lock ----------------------------------------------------------------------
+
+SCHEMA_EXISTS: Final = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s"
+CREATE_SCHEMA: Final = "CREATE SCHEMA IF NOT EXISTS {schema}"
+# Alembic's own layout (alembic.ddl.impl.DefaultImpl.version_table_impl).
+CREATE_VERSION_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS {table} (
+  version_num VARCHAR({width}) NOT NULL, CONSTRAINT {constraint} PRIMARY KEY (version_num)
+)"""
+MISSING_EXTENSIONS: Final = """
+SELECT wanted.name FROM unnest(%s::text[]) AS wanted(name)
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = wanted.name)
+"""
+CREATE_EXTENSION: Final = "CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA {schema}"
+
+_CHECKED: Final = f"""
+WITH held AS (
+  SELECT count(*) AS n FROM pg_catalog.pg_locks
+  WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
+    AND pid = pg_catalog.pg_backend_pid() AND database = {_MY_DATABASE}
+    AND ((classid::bigint << 32) | objid::bigint) = %(key)s
+), found AS (
+  SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE "C"), '{{{{}}}}') AS rows FROM {{table}}
+), gone AS (
+  DELETE FROM {{table}} WHERE version_num::text = ANY (%(removed)s::text[]) RETURNING 1
+), came AS (
+  INSERT INTO {{table}} (version_num) SELECT unnest(%(added)s::text[]) RETURNING 1
+), left_behind AS (
+  INSERT INTO corehost.branch AS b
+    (schema_name, version_table, branch, heads, distribution, version, updated_at)
+  VALUES (%(schema_name)s, %(version_table)s, %(branch)s, %(after)s::text[], %(distribution)s,
+    %(version)s, pg_catalog.clock_timestamp())
+  ON CONFLICT (schema_name, version_table) DO UPDATE SET branch = excluded.branch,
+    heads = excluded.heads, distribution = excluded.distribution, version = excluded.version,
+    updated_at = excluded.updated_at
+  RETURNING 1
+), settled AS (
+  UPDATE corehost.step SET open = false
+  WHERE %(settle)s AND open AND schema_name = %(schema_name)s AND version_table = %(version_table)s
+    AND id IS DISTINCT FROM %(started_id)s
+  RETURNING 1
+), recorded AS ({{record}})
+SELECT CASE
+    -- A cast that fails at run time is how a plain statement refuses: the COMMIT behind it never runs.
+    WHEN held.n <> 1 THEN ('corehost: lock lost, held ' || held.n)::bigint
+    WHEN found.rows <> %(before)s::text[] OR (SELECT count(*) FROM gone) <> cardinality(%(removed)s::text[])
+      THEN ('corehost: rows changed, found ' || found.rows::text)::bigint
+    ELSE (SELECT id FROM recorded)
+  END, {SESSION_NOW}
+FROM held, found;
+COMMIT
+"""
+_STEP_COLUMNS: Final = """schema_name, version_table, branch, revision, action, parents, depends_on, required,
+  phase, distribution, version, corehost_version, pass_id, host, pid, backend_pid"""
+_STEP_VALUES: Final = """%(schema_name)s, %(version_table)s, %(branch)s, %(revision)s, %(action)s,
+  %(parents)s::text[], %(depends_on)s::text[], %(required)s::text[], %(phase)s, %(distribution)s, %(version)s,
+  %(corehost_version)s, %(pass_id)s::uuid, %(host)s, %(pid)s, pg_catalog.pg_backend_pid()"""
+_DURATION: Final = "make_interval(secs => %(duration_ms)s / 1000.0)"
+RECORD_APPLIED: Final = f"""
+  INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, started_at, finished_at, duration_ms)
+  VALUES ({_STEP_VALUES}, 'applied', clock_timestamp() - {_DURATION}, clock_timestamp(), %(duration_ms)s)
+  RETURNING id"""
+FINISH_STARTED: Final = """
+  UPDATE corehost.step SET outcome = 'applied', open = false, finished_at = clock_timestamp(),
+    duration_ms = %(duration_ms)s
+  WHERE id = %(started_id)s AND open RETURNING id"""
+RECORD_STARTED: Final = f"""
+INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, open, partial, started_at)
+VALUES ({_STEP_VALUES}, 'started', true, true, clock_timestamp() - {_DURATION})
+RETURNING id"""
+RECORD_FAILED: Final = f"""
+WITH settled AS (
+  UPDATE corehost.step SET open = false
+  WHERE open AND NOT partial AND schema_name = %(schema_name)s AND version_table = %(version_table)s
+)
+INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, open, started_at, finished_at, duration_ms, error)
+VALUES ({_STEP_VALUES}, 'failed', true, clock_timestamp() - {_DURATION}, clock_timestamp(), %(duration_ms)s,
+  %(error)s)"""
+FAIL_STARTED: Final = """
+UPDATE corehost.step SET outcome = 'failed', finished_at = clock_timestamp(), duration_ms = %(duration_ms)s,
+  error = %(error)s
+WHERE id = %(started_id)s"""
+IS_STARTED: Final = "SELECT 1 FROM corehost.step WHERE id = %(started_id)s"
+APPLIED_BY_PASS: Final = """
+SELECT 1 FROM corehost.step
+WHERE pass_id = %(pass_id)s::uuid AND schema_name = %(schema_name)s AND version_table = %(version_table)s
+  AND revision = %(revision)s AND outcome = 'applied'"""
+
+# --- reports ---------------------------------------------------------------------------------------
+
+HISTORY: Final = """
+SELECT id, branch, schema_name, version_table, revision, action, outcome, open, partial, parents, depends_on,
+  required, phase, distribution, version, corehost_version, host, pid, started_at, finished_at, duration_ms, error
+FROM corehost.step
+WHERE %(branch)s::text IS NULL OR branch = %(branch)s
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+def finish_statement(namespace: Namespace, *, started: bool) -> str:
+    """The statement that checks lock and rows, writes version rows and ledger, and commits."""
+    table = version_table(namespace).replace("%", "%%")  # parameters are put in afterwards
+    return _CHECKED.format(table=table, record=FINISH_STARTED if started else RECORD_APPLIED)

@@ -1,0 +1,59 @@
+"""How often a waiting instance looks, and when it has waited long enough."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+_SHORTEST: Final = 0.05
+_LONGEST: Final = 0.35
+"""Seconds between two looks. The longest bounds how late the last of a fleet notices the end."""
+
+
+class Pace:
+    """Jittered pauses that grow while nothing happens, and the clock of ``wait_timeout``."""
+
+    def __init__(
+        self,
+        timeout: timedelta,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._timeout = timeout.total_seconds()
+        self._sleep = sleep
+        self._clock = clock
+        self._last_progress = clock()
+        self._seen: Any = None
+        self._pause = _SHORTEST
+        self.waited = 0.0
+        """Seconds spent waiting so far."""
+
+    def progress(self, seen: Any = None) -> None:
+        """Somebody has got on: begin to count anew."""
+        self._last_progress = self._clock()
+        if seen is not None and seen != self._seen:
+            self._pause = _SHORTEST
+        self._seen = seen
+
+    def note(self, seen: Any, *, active: bool) -> None:
+        """Tell what a look has seen: a change, or a holder at work, is progress."""
+        if active or seen != self._seen:
+            self.progress(seen)
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether nobody has made progress for ``wait_timeout``."""
+        return self._clock() - self._last_progress >= self._timeout
+
+    def pause(self) -> None:
+        """Sleep for a while, never the same while: a fleet that waits must not look in step."""
+        # Jitter spreads the looks; it is no secret.
+        length = self._pause * random.uniform(0.6, 1.0)
+        self._pause = min(self._pause * 1.5, _LONGEST)
+        started = self._clock()
+        self._sleep(length)
+        self.waited += self._clock() - started

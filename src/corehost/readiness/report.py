@@ -1,0 +1,124 @@
+"""Lock-free: what a look at the database tells about every branch, and whether this code may serve."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase, WaitTimedOut
+from corehost.core.graph import Graph
+from corehost.core.plan import Frontier
+from corehost.core.results import BranchStatus
+from corehost.core.branch import Origin
+from corehost.core.revision import Node
+from corehost.core.standing import branch_status, orphans
+from corehost.readiness.pace import Pace
+from corehost.readiness.look import look
+from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
+from corehost.postgres.locks import holders
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One look at the whole database."""
+
+    ready: bool
+    """Whether nothing of any branch's target is pending, and nothing keeps this code from serving."""
+    branches: tuple[BranchStatus, ...]
+    """Every branch, and what the ledger has of branches that are not installed, sorted by name."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether a pass would have something to do."""
+        return any(status.pending for status in self.branches)
+
+    def unservable(self) -> IncompatibleDatabase | None:
+        """Why waiting cannot help, where it cannot."""
+        for status in self.branches:
+            if status.state in ("diverged", "in_doubt"):
+                return IncompatibleDatabase(
+                    status.reason or status.state, where=status.origin.where(branch=status.branch)
+                )
+        return None
+
+
+def look_around(connection: Connection, graph: Graph) -> Look:
+    """Look at all branches: no lock, no write; works for a reader, on a standby, through a pooler."""
+    state, standings = look(connection, graph)
+    rows = {name: standing.rows for name, standing in standings.items()}
+    by_branch: dict[str, list[Node]] = {name: [] for name in graph.trees}
+    for node in Frontier(graph, graph.pending(rows)).drain():
+        by_branch[node.branch].append(node)
+    keys = {name: tree.branch.namespace.lock_key for name, tree in graph.trees.items()}
+    held = holders(connection, sorted(set(keys.values())))
+    if any(attempt.partial and not attempt.failed for attempt in state.open_steps.values()):
+        # Its holder may have finished between the two statements: an open step without a holder
+        # counts only if it is still open when nobody is seen to hold the lock.
+        state, standings = look(connection, graph)
+    found = [
+        branch_status(
+            tree, standings[name], state, pending=tuple(by_branch[name]), holder=held.get(keys[name])
+        )
+        for name, tree in graph.trees.items()
+    ]
+    ready = not any(s.pending or s.state in ("diverged", "in_doubt") for s in found)
+    found += [
+        BranchStatus(
+            branch=known.branch,
+            schema=known.namespace.schema,
+            origin=Origin(distribution=known.distribution, version=known.version),
+            state="orphaned",
+            applied=known.heads,
+            heads=(),
+            pending=(),
+        )
+        for known in orphans(graph, state)
+    ]
+    return Look(ready=ready, branches=tuple(sorted(found, key=lambda s: (s.branch, s.schema))))
+
+
+def is_current(connection: Connection, graph: Graph) -> bool:
+    """Whether nothing is pending and nothing keeps this code from serving: the cheapest look."""
+    state, standings = look(connection, graph)
+    if any(standing.blocked for standing in standings.values()):
+        return False
+    if any(attempt.partial for attempt in state.open_steps.values()):
+        return look_around(connection, graph).ready
+    return not graph.pending({name: standing.rows for name, standing in standings.items()})
+
+
+def wait_until_ready(connector: Connector, graph: Graph, *, timeout: timedelta) -> Look:
+    """Look, without any lock, until the database is ready for this code.
+
+    Raises IncompatibleDatabase at once when waiting cannot help, WaitTimedOut (naming what is pending)
+    or DatabaseUnavailable after ``timeout``.
+    """
+    pace = Pace(timeout)
+    deadline = time.monotonic() + timeout.total_seconds()
+    while True:
+        seen: Look | None = None
+        problem: DatabaseUnavailable | None = None
+        try:
+            with translated_errors(), connector.open() as connection:
+                seen = look_around(connection, graph)
+        except DatabaseUnavailable as error:
+            if error.__cause__ is not None and not is_lost(error.__cause__):
+                raise
+            problem = error
+        if seen is not None:
+            if seen.ready:
+                return seen
+            if unservable := seen.unservable():
+                raise unservable
+        if time.monotonic() >= deadline:
+            if problem is not None:
+                raise problem
+            raise WaitTimedOut(_pending_text(seen.branches if seen else ()))
+        pace.pause()
+
+
+def _pending_text(branches: Iterable[BranchStatus]) -> str:
+    parts = [f"{s.branch} ({len(s.pending)} pending, {s.state})" for s in branches if s.pending]
+    return "the database is not ready: " + ", ".join(parts)
