@@ -1,0 +1,119 @@
+"""Finds the folder that ``"package:folder"`` names, without importing the package."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from corehost.core.errors import PluginError, did_you_mean
+from corehost.discovery.guard import guarded
+
+
+def locate(location: str) -> Path:
+    """The absolute path of the folder that ``"package:folder"`` names.
+
+    ``package`` may be dotted, a namespace package or an editable install; ``folder`` may lie deep, or be
+    left out. Of a package in several places, the first that has the folder counts. Raises PluginError that
+    says which part is missing.
+    """
+    package, _, folder = location.partition(":")
+    places = _places_of(package)
+    if folder.startswith("/"):
+        raise PluginError(f"{location!r} names a folder that is not inside its package")
+    for place in places:
+        if (path := place / folder).is_dir():
+            return path
+    raise PluginError(
+        f"the folder {folder!r} of {location!r} is not there; looked in {_listed(places)}",
+        hint=_closest(folder, places),
+    )
+
+
+def revision_folders(script_location: Path) -> tuple[Path, ...]:
+    """The folders that hold the revision files: ``versions/`` where there is one, else the folder itself."""
+    versions = script_location / "versions"
+    return (versions if versions.is_dir() else script_location,)
+
+
+def _places_of(package: str) -> list[Path]:
+    top, *inner = package.split(".")
+    places, name = _top_level(top), top
+    for part in inner:
+        parent, name = name, f"{name}.{part}"
+        found = _inside(places, part) or _from_finders(name, places) or _from_legacy(parent, part, places)
+        if not found:
+            raise PluginError(f"there is no package {name!r}", hint=_closest(part, places))
+        places = found
+    return places
+
+
+def _top_level(name: str) -> list[Path]:
+    if (module := sys.modules.get(name)) is not None:  # find_spec trusts its __spec__, which may be None
+        found: Iterable[str] | None = getattr(module, "__path__", None)
+    else:
+        spec = guarded(lambda: importlib.util.find_spec(name), f"the package {name!r} cannot be looked up")
+        if spec is None:
+            raise PluginError(f"the package {name!r} is not installed")
+        found = spec.submodule_search_locations
+    if found is None:
+        raise PluginError(f"{name!r} is a module, not a package, and has no folders")
+    if places := _folders(found):
+        return places
+    raise PluginError(f"the package {name!r} is not in a folder on disk: {', '.join(found)}")
+
+
+def _inside(places: Iterable[Path], part: str) -> list[Path]:
+    inner = [place / part for place in places if (place / part).is_dir()]
+    for path in inner:
+        if (path / "__init__.py").is_file():
+            return [path]
+    return inner
+
+
+def _from_finders(name: str, places: list[Path]) -> list[Path]:
+    """What an import hook knows, as of an editable install that maps a package to another folder."""
+    search = [str(place) for place in places]
+    for finder in sys.meta_path:
+        try:
+            spec = finder.find_spec(name, search, None)
+        except (AttributeError, ImportError, KeyError, ValueError):  # finders that want the parent imported
+            continue
+        if spec is not None and spec.submodule_search_locations is not None:
+            return _folders(spec.submodule_search_locations)
+    return []
+
+
+def _from_legacy(parent: str, part: str, places: Iterable[Path]) -> list[Path]:
+    """An old namespace package knows all its places only once it is imported."""
+    if not any(_extends_its_path(place) for place in places):
+        return []
+    module = guarded(
+        lambda: importlib.import_module(parent), f"the namespace package {parent!r} does not import"
+    )
+    return _inside(_folders(getattr(module, "__path__", ())), part)
+
+
+def _extends_its_path(place: Path) -> bool:
+    try:
+        source = (place / "__init__.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "extend_path" in source or "declare_namespace" in source
+
+
+def _folders(names: Iterable[str]) -> list[Path]:
+    paths = dict.fromkeys(Path(name).absolute() for name in names)
+    return [path for path in paths if path.is_dir()]
+
+
+def _closest(folder: str, places: Iterable[Path]) -> str | None:
+    outer, _, last = folder.rpartition("/")
+    parents = [place / outer for place in places if (place / outer).is_dir()]
+    return did_you_mean(last, sorted({child.name for parent in parents for child in parent.iterdir()}))
+
+
+def _listed(places: Iterable[Path]) -> str:
+    return ", ".join(str(place) for place in places)
