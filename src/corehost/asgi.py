@@ -1,0 +1,5 @@
+"""The readiness gate for ASGI applications."""
+
+from corehost.web.asgi import ReadinessGate
+
+__all__ = ["ReadinessGate"]

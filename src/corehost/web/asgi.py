@@ -1,0 +1,114 @@
+"""The readiness gate around an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from corehost.web.health import Answer, Endpoints
+from corehost.web.lifespan import Application, Lifespan, Receive, Scope, Send
+from corehost.web.ports import StartableHost
+from corehost.web.startup import Startup
+
+
+class ReadinessGate:
+    """Opens the port at once, runs the pass, starts the application, and only then lets requests in.
+
+    Until then HTTP requests get 503 with ``Retry-After``, WebSockets are denied, and the health
+    endpoints say why. ``health`` and ``ready`` are the paths of readiness, ``live`` that of liveness;
+    None switches one off. Around an application or in a framework's ``add_middleware``; for asyncio
+    servers. Where the server has no lifespan, the first request starts the pass, and the application
+    gets no lifespan either. Raises ConfigurationError for a path without a leading slash.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        host: StartableHost,
+        *,
+        health: str | None = "/health",
+        ready: str | None = "/readyz",
+        live: str | None = "/livez",
+    ):
+        self.app = app
+        self._startup = Startup(host)
+        self._endpoints = Endpoints(self._startup.readiness, health=health, ready=ready, live=live)
+        self._state: dict[str, Any] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        self._startup.begin_unattended()
+        answer = self._answer(scope)
+        if answer is None:
+            if self._state is not None:
+                scope["state"] = {**self._state, **scope.get("state", {})}
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await _deny(answer, scope, receive, send)
+        else:
+            await _respond(answer, send)
+
+    def _answer(self, scope: Scope) -> Answer | None:
+        """What the gate itself says to a request, or None where it is the application's."""
+        if scope["type"] == "http":
+            endpoint = self._endpoints.answer(scope["method"], _path(scope))
+            if endpoint is not None:
+                return endpoint
+        return None if self._startup.serving else self._endpoints.closed(scope.get("method", "GET"))
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        self._state = scope.setdefault("state", {})
+        loop = asyncio.get_running_loop()
+        host_started = asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(host_started.set)
+
+        self._startup.begin(tell)
+        lifespan = Lifespan(self.app, scope)
+        starting = asyncio.create_task(self._start_application(lifespan, host_started))
+        try:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        finally:
+            starting.cancel()
+            error = await lifespan.stop()
+            await asyncio.to_thread(self._startup.end)
+        if error is None:
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            await send({"type": "lifespan.shutdown.failed", "message": error})
+
+    async def _start_application(self, lifespan: Lifespan, host_started: asyncio.Event) -> None:
+        await host_started.wait()
+        if await lifespan.start() == "failed":
+            self._startup.fail("the application's own start-up failed; the log has the reason")
+        else:
+            self._startup.open()
+
+
+def _path(scope: Scope) -> str:
+    """The path below the point where the application is mounted."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+async def _respond(answer: Answer, send: Send, *, prefix: str = "http.response") -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+    await send({"type": f"{prefix}.start", "status": int(answer.status), "headers": headers})
+    await send({"type": f"{prefix}.body", "body": answer.body})
+
+
+async def _deny(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    if "websocket.http.response" in (scope.get("extensions") or {}):
+        await _respond(answer, send, prefix="websocket.http.response")
+    else:
+        await send({"type": "websocket.close", "code": 1013})  # try again later

@@ -1,0 +1,32 @@
+"""What the gates and the health server need of a host."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from corehost.core.results import MigrationReport, Readiness
+
+
+class ReportingHost(Protocol):
+    """A host that says whether it may serve."""
+
+    def readiness(self) -> Readiness:
+        """Its readiness, from memory."""
+        ...
+
+
+class StartableHost(ReportingHost, Protocol):
+    """A host that can be started and stopped."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may serve, from memory."""
+        ...
+
+    def start(self) -> MigrationReport:
+        """Run the pass and the start-up hooks; blocks, and raises CorehostError."""
+        ...
+
+    def stop(self) -> None:
+        """Run the shut-down hooks; a second call does nothing."""
+        ...

@@ -1,0 +1,23 @@
+"""Fixtures of the gates' tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.serving import BlockingHost
+
+
+@pytest.fixture
+def host() -> Iterator[BlockingHost]:
+    """A host whose pass lasts until ``host.release`` is set, or the test ends."""
+    host = BlockingHost()
+    yield host
+    host.release.set()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once; how long they wait is shown of ``delays`` itself."""
+    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: 0.0)

@@ -1,0 +1,116 @@
+"""The way up of a host behind a gate, without a server."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+
+from corehost.core.errors import IncompatibleDatabase, MigrationError, PluginError, Where
+from corehost.core.results import Readiness
+from corehost.web.startup import Startup, delays
+from support.processes import PATIENCE, wait_until
+from support.serving import BlockingHost
+
+
+def begun(host: BlockingHost) -> tuple[Startup, threading.Thread]:
+    """A start-up on its way, and its thread."""
+    startup = Startup(host)
+    known = set(threading.enumerate())
+    startup.begin(startup.open)
+    (thread,) = set(threading.enumerate()) - known
+    return startup, thread
+
+
+def test_tries_are_ever_further_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The delays double from one second to thirty, and are cut by at most a half."""
+    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: high)
+    assert list(itertools.islice(delays(), 7)) == [1, 2, 4, 8, 16, 30, 30]
+    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: low)
+    assert list(itertools.islice(delays(), 3)) == [0.5, 1, 2]
+
+
+@pytest.mark.parametrize("error", [PluginError("wrong"), IncompatibleDatabase("too new")])
+def test_what_cannot_pass_by_trying_is_not_tried_again(error: MigrationError) -> None:
+    """After an error with exit code 2 or 5 the thread ends and the state stays failed."""
+    host = BlockingHost(error)
+    startup, thread = begun(host)
+    host.release.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert (host.starts, startup.readiness().state, startup.serving) == (1, "failed", False)
+
+
+def test_a_failure_names_branch_and_revision() -> None:
+    """Where the host does not say what failed, the error's own branch, revision and first line do."""
+    host = BlockingHost(
+        IncompatibleDatabase("two lines\nof text", where=Where(branch="billing", revision="1c7e5ad0f923"))
+    )
+    startup, thread = begun(host)
+    host.release.set()
+    thread.join(PATIENCE)
+    body = startup.readiness().as_dict()
+    assert body.pop("since")
+    assert body == {
+        "format_version": "1.0",
+        "ready": False,
+        "state": "failed",
+        "branch": "billing",
+        "revision": "1c7e5ad0f923",
+        "message": "two lines",
+    }
+
+
+def test_a_failure_is_shown_between_two_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the next try is waited for the state is failed, and an unforeseen error is not quoted."""
+    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: PATIENCE)
+    host = BlockingHost(RuntimeError("hunter2"))
+    startup, thread = begun(host)
+    host.release.set()
+    readiness = wait_until(lambda: (r := startup.readiness()).state == "failed" and r)
+    assert readiness.message == "the start failed for an unforeseen reason; the log has it"
+    startup.end()
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), SystemExit(3)])
+def test_an_unforeseen_error_is_tried_again(error: BaseException) -> None:
+    """A bug, or a revision that exits, leaves no start-up that hangs for ever."""
+    host = BlockingHost(error)
+    startup, _ = begun(host)
+    host.release.set()
+    wait_until(lambda: startup.serving)
+    assert host.starts == 2
+
+
+def test_a_host_that_is_ready_early_is_not_shown_ready() -> None:
+    """Until the gate is open a ready host is reported as starting."""
+    host = BlockingHost()
+    host.say(ready=True, state="ready")
+    assert Startup(host).readiness() == Readiness(
+        ready=False, state="starting", message="the application is starting"
+    )
+
+
+def test_an_open_gate_waits_for_the_host() -> None:
+    """A start that returns without a ready host lets no request pass until it is ready."""
+    host = BlockingHost()
+    startup = Startup(host)
+    startup.open()
+    assert not startup.serving
+    host.say(ready=True, state="ready")
+    assert startup.serving
+
+
+def test_the_end_interrupts_the_wait_for_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """end() does not sit out a delay, and no further try is made."""
+    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: 10 * PATIENCE)
+    host = BlockingHost(MigrationError("not today"))
+    startup, thread = begun(host)
+    host.release.set()
+    wait_until(lambda: startup.readiness().state == "failed")
+    startup.end()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert host.starts == 1
