@@ -22,17 +22,20 @@ DatabaseFactory = Callable[[], str]
 
 
 @pytest.fixture(scope="session")
-def postgres(request: pytest.FixtureRequest) -> Iterator[LocalPostgres]:
-    """The run's PostgreSQL server, shared by all pytest-xdist workers.
-
-    Its major version is what ``COREHOST_TEST_PG`` says, else that of the first server programs found.
-    """
+def bindir() -> Path:
+    """PostgreSQL's programs: of the major version in ``COREHOST_TEST_PG``, else the first ones found."""
     version = os.environ.get(VERSION_VARIABLE)
+    return find_bindir(int(version) if version else None)
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest, bindir: Path) -> Iterator[LocalPostgres]:
+    """The run's PostgreSQL server, of ``bindir``, shared by all pytest-xdist workers."""
     worker = getattr(request.config, "workerinput", {})
     run = worker.get("testrunuid", uuid.uuid4().hex)
     # not below pytest's own folder, which is closed to the user that root runs PostgreSQL as
     directory = Path("/var/tmp", f"corehost-tests-{run[:16]}")
-    with LocalPostgres(directory, find_bindir(int(version) if version else None), temporary=True) as server:
+    with LocalPostgres(directory, bindir, temporary=True) as server:
         yield server
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ PATIENCE = 60.0
 
 _SOURCE = str(Path(corehost.__file__).parents[1])
 _REMOVED = ("COREHOST_", "PG", "DATABASE_URL", "PYTHONPATH")
+_KEPT = "COREHOST_PG_BINDIR"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +52,9 @@ def environment(
         path: folders for the front of ``PYTHONPATH``; corehost's own source folder follows.
         extra: further variables.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED)}
+    kept = {
+        name: value for name, value in os.environ.items() if name == _KEPT or not name.startswith(_REMOVED)
+    }
     kept["PYTHONPATH"] = os.pathsep.join([*map(str, path), _SOURCE])
     if database is not None:
         kept["COREHOST_DATABASE_URL"] = database
@@ -170,8 +175,13 @@ class Processes:
         return process
 
     def python(self, code: str, *arguments: str, **options: Any) -> Process:
-        """Start this Python with a piece of code and its ``sys.argv[1:]``."""
-        return self.start([sys.executable, "-c", code, *arguments], **options)
+        """Start this Python with a piece of code, which may be indented, and its ``sys.argv[1:]``."""
+        return self.start([sys.executable, "-c", textwrap.dedent(code), *arguments], **options)
+
+    def python_as_ordinary_user(self, code: str, *arguments: str, **options: Any) -> Process:
+        """The same as a user who is not root: this one, or ``nobody`` where this one is root."""
+        command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
+        return self.start([*_ordinary_user(), *command], **options)
 
     def corehost(self, *arguments: str, **options: Any) -> Process:
         """Start ``python -m corehost …``."""
@@ -184,6 +194,15 @@ class Processes:
     def run(self, *arguments: str, **options: Any) -> Finished:
         """Start ``python -m corehost …`` and wait for its end."""
         return self.corehost(*arguments, **options).wait()
+
+
+def _ordinary_user() -> list[str]:
+    if os.geteuid() != 0:
+        return []
+    nobody = pwd.getpwnam("nobody")
+    # root's Python may lie in a folder that is closed to others: this user may look there, no more
+    capability = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups", *capability]
 
 
 def _content(file: Any) -> str:

@@ -106,9 +106,9 @@ def readable_bindir(bindir: Path, account: Account) -> Path:
 
 def _what_to_copy(bindir: Path) -> tuple[Sequence[Path], Path]:
     """What to copy side by side, and where the programs are in the copy."""
-    for package in bindir.parents:
+    for package in bindir.parents[:-1]:
         libraries = package.with_name(f"{package.name}.libs")
-        if package.name and libraries.is_dir():
+        if libraries.is_dir():
             return (package, libraries), bindir.relative_to(package.parent)
     prefix = bindir.parent
     return [prefix / name for name in _NEEDED_OF_A_PREFIX if (prefix / name).is_dir()], Path(bindir.name)

@@ -223,7 +223,7 @@ class LocalPostgres:
         if problem:
             raise DatabaseUnavailable(
                 f"the local PostgreSQL {version} in {home} did not start: {problem}",
-                hint=f"check the settings that it was given and the free space; its log ends:{log_tail(home)}",
+                hint=f"check its settings and the free space; its log ends:{log_tail(home)}",
             )
 
 

@@ -196,7 +196,7 @@ class Supervisor:
         self._make_folder(half)
         password = self._home / PASSWORD
         command = [f"{self._order.bindir}/initdb", "-D", str(half), "-U", SUPERUSER, f"--pwfile={password}"]
-        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         process, watcher = spawn_tied(
             command, death_signal=signal.SIGTERM, account=self._order.account, keep_open=[running], output=2
         )
