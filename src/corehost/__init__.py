@@ -26,9 +26,17 @@ if TYPE_CHECKING:
         StepFailed,
         WaitTimedOut,
     )
+    from corehost.core.plan import Plan, Step
+    from corehost.core.results import MigrationReport, Readiness, StepResult
     from corehost.core.settings import Settings
     from corehost.core.spec import PluginSpec
     from corehost.hookspecs import hookimpl, hookspec
+    from corehost.host import Host
+    from corehost.migrate import Observer
+    from corehost.schemas import schema
+    from corehost.web.server import HealthServer
+
+    __version__: str
 
 __all__ = [
     "AmbiguousRevisionError",
@@ -38,32 +46,53 @@ __all__ = [
     "DatabaseUnavailable",
     "DiscoveryError",
     "GraphError",
+    "HealthServer",
+    "Host",
     "IncompatibleDatabase",
     "MigrationError",
+    "MigrationReport",
     "MissingRevisionError",
+    "Observer",
+    "Plan",
     "PluginError",
     "PluginSpec",
     "PoolerRefused",
+    "Readiness",
     "RevisionFileError",
     "Settings",
+    "Step",
     "StepFailed",
+    "StepResult",
     "WaitTimedOut",
+    "__version__",
     "hookimpl",
     "hookspec",
+    "schema",
 ]
 
 _ELSEWHERE = {
+    "HealthServer": "corehost.web.server",
+    "Host": "corehost.host",
+    "MigrationReport": "corehost.core.results",
+    "Observer": "corehost.migrate",
+    "Plan": "corehost.core.plan",
     "PluginSpec": "corehost.core.spec",
+    "Readiness": "corehost.core.results",
     "Settings": "corehost.core.settings",
+    "Step": "corehost.core.plan",
+    "StepResult": "corehost.core.results",
+    "__version__": "corehost.core.version",
     "hookimpl": "corehost.hookspecs",
     "hookspec": "corehost.hookspecs",
+    "schema": "corehost.schemas",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_ELSEWHERE.get(name, "corehost.core.errors")), name)
+    module = import_module(_ELSEWHERE.get(name, "corehost.core.errors"))
+    value = getattr(module, "VERSION" if name == "__version__" else name)
     globals()[name] = value
     return value
 
