@@ -111,6 +111,16 @@ def test_killing_its_only_user_ends_the_server(scratch: Path, bindir: Path, proc
     wait_until(lambda: not (scratch / "shared").exists())
 
 
+def test_killing_the_starter_in_the_middle_leaves_nothing(
+    scratch: Path, bindir: Path, processes: Processes
+) -> None:
+    """kill -9 while initdb runs: what was begun is brought to its end and cleared away."""
+    user = use(processes, scratch / "shared", bindir, "temporary")
+    wait_until(lambda: list(scratch.glob("shared/*/data.new")))
+    user.kill()
+    wait_until(lambda: not (scratch / "shared").exists())
+
+
 def test_killing_the_supervisor_ends_the_server(scratch: Path, bindir: Path, processes: Processes) -> None:
     """A server never runs on without the process that would stop it; the next user gets a new one."""
     postmaster, supervisor = pids(use(processes, scratch / "shared", bindir))
