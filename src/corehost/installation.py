@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from corehost.alembic.files import read_tree
 from corehost.alembic.source import compile_file, source_facts
 from corehost.core.branch import Branch, Origin
-from corehost.core.errors import CorehostError, DiscoveryError, GraphError, PluginError
+from corehost.core.errors import DiscoveryError, GraphError, PluginError
 from corehost.core.graph import Graph
-from corehost.core.namespace import LEDGER, LEDGER_NAMESPACE
+from corehost.core.namespace import CORE, LEDGER, LEDGER_NAMESPACE
+from corehost.core.requirement import Requirement
 from corehost.core.results import Skipped
 from corehost.core.revision import Node, SourceFacts
 from corehost.core.settings import Settings
 from corehost.core.tree import BranchTree
 from corehost.core.version import VERSION
 from corehost.discovery import Discovery, discover
+
+_log = logging.getLogger("corehost")
 
 
 def ledger_branch() -> Branch:
@@ -34,18 +40,25 @@ def ledger_branch() -> Branch:
 class Installation:
     """The installed plugins and branches of one host; the same set gives the same graph everywhere.
 
-    Raises DiscoveryError, GraphError or ConfigurationError when it is made.
+    Raises DiscoveryError, GraphError or ConfigurationError when it is made. With ``on_plugin_error =
+    "skip"`` a plugin whose revisions are wrong is left out, as one that cannot be found is, together
+    with what requires it.
     """
 
     def __init__(self, settings: Settings):
         self.settings = settings
         self.discovery: Discovery = discover(settings)
         """What was found, and pluggy's manager."""
-        self.skipped: tuple[Skipped, ...] = self.discovery.skipped
-        """What was left out, and why."""
+        self._left_out: dict[str, Skipped] = {}
         self.graph: Graph = self._graph()
         """The graph of all branches, the ledger's included."""
+        self.skipped: tuple[Skipped, ...] = (*self.discovery.skipped, *self._left_out.values())
+        """What was left out, and why."""
+        self.order: tuple[str, ...] = tuple(n for n in self.discovery.order if n not in self._left_out)
+        """The enabled plugins, with tables or without, in dependency order."""
         self._facts: dict[Node, SourceFacts] = {}
+        for name in self._left_out:
+            self.discovery.manager.unregister(name=name)
 
     @cached_property
     def schemas(self) -> dict[str, str]:
@@ -55,29 +68,77 @@ class Installation:
     def facts(self, node: Node) -> SourceFacts:
         """What a revision's source tells; compiles the file first. Raises RevisionFileError."""
         if node not in self._facts:
-            revision = self.graph.revision(node)
+            path = self.graph.revision(node).path
             try:
-                compile_file(revision.path)
-                self._facts[node] = source_facts(revision.path)
+                compile_file(path)
+                self._facts[node] = source_facts(path)
             except GraphError as error:
-                error.where = self.graph.trees[node.branch].where(node.revision)
+                error.where = replace(self.graph.trees[node.branch].where(node.revision), file=error.where.file)
                 raise
         return self._facts[node]
 
     def _graph(self) -> Graph:
-        trees, problems = [], []
-        for branch in (ledger_branch(), *self.discovery.branches):
-            try:
-                trees.append(BranchTree(branch, read_tree(branch)))
-            except GraphError as error:
-                problems.append(_as_plugin_error(branch, error))
-        if problems:
-            # A branch whose files cannot be read is as wrong as one that cannot be found.
-            raise problems[0] if len(problems) == 1 else DiscoveryError(problems)
-        return Graph(trees, extra_edges=self.settings.extra_edges)
+        branches = {branch.name: branch for branch in self._ordered_through()}
+        while True:
+            trees, problems = [], []
+            for branch in branches.values():
+                try:
+                    trees.append(BranchTree(branch, read_tree(branch)))
+                except GraphError as error:
+                    problems.append(error)
+            if not problems:
+                try:
+                    return Graph(trees, extra_edges=self.settings.extra_edges)
+                except GraphError as error:
+                    problems.append(error)
+            if not self._leave_out(branches, problems):
+                raise problems[0] if len(problems) == 1 else DiscoveryError([_as_plugin_error(p) for p in problems])
+
+    def _leave_out(self, branches: dict[str, Branch], problems: list[GraphError]) -> bool:
+        """Take the wrong branches out, and what requires them; False where that is not asked for."""
+        names = {problem.where.branch: str(problem) for problem in problems}
+        if self.settings.on_plugin_error != "skip" or names.keys() & {None, CORE, LEDGER}:
+            return False
+        todo = [(name, reason) for name, reason in names.items() if name in branches]
+        if not todo:
+            return False
+        while todo:
+            name, reason = todo.pop()
+            branch = branches.pop(name, None)
+            if branch is None:
+                continue
+            _log.warning("plugin %r is left out: %s", name, reason)
+            self._left_out[name] = Skipped(plugin=name, origin=branch.origin, reason=reason)
+            todo += [
+                (other.name, f"it requires {name!r}, which is left out")
+                for other in branches.values()
+                if any(requirement.name == name for requirement in other.requires)
+            ]
+        return True
+
+    def _ordered_through(self) -> Iterator[Branch]:
+        """The branches; one that requires a plugin without tables comes after what that one requires."""
+        yield ledger_branch()
+        tabled = {branch.name for branch in self.discovery.branches}
+        specs = {found.name: found.spec for found in self.discovery.found if found.spec is not None}
+        for branch in self.discovery.branches:
+            behind: set[str] = set()
+            todo = [r.name for r in branch.requires] + list(branch.after)
+            seen: set[str] = set()
+            while todo:
+                name = todo.pop()
+                if name in seen:
+                    continue
+                seen.add(name)
+                if name in tabled:
+                    behind.add(name)
+                elif name in specs:
+                    todo += [Requirement.parse(text).name for text in specs[name].requires]
+                    todo += specs[name].after
+            yield replace(branch, after=tuple(sorted(behind - {r.name for r in branch.requires})))
 
 
-def _as_plugin_error(branch: Branch, error: CorehostError) -> PluginError:
+def _as_plugin_error(error: GraphError) -> PluginError:
     problem = PluginError(error.message, where=error.where, hint=error.hint)
     problem.__cause__ = error
     return problem

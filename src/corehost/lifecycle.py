@@ -20,7 +20,7 @@ class Lifecycle:
     def __init__(self, installation: Installation):
         discovery = installation.discovery
         self._manager = discovery.manager
-        self._order = (*discovery.host_modules, *discovery.order)
+        self._order = (*discovery.host_modules, *installation.order)
         self._origins = {found.name: found.origin for found in discovery.found}
         self._started: list[str] = []
 

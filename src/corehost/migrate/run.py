@@ -24,6 +24,7 @@ from corehost.readiness.pace import Pace
 from corehost.migrate.work import Findings, NamespaceWork, PassContext
 from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
 from corehost.postgres.locks import LockSet, holders
+from corehost.postgres.pooler import refuse_transaction_pooler
 from corehost.postgres.session import configure, connection_settings
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class MigrationPass:
 
     def _look(self) -> _View:
         graph, context = self._context.graph, self._context
+        self._pace.look_begins()
         if self._connection is None:
             self._connection = self._connector.open(migrating=True)
         state, standings = look(self._connection, graph)
@@ -139,6 +141,7 @@ class MigrationPass:
                 continue
             tried.add(own)
             if not self._configured:
+                refuse_transaction_pooler(connection, lambda: self._connector.open(migrating=True))
                 configure(connection, connection_settings(self._context.settings))
                 self._configured = True
             locks = LockSet(connection, own, self._shared(node))

@@ -23,6 +23,9 @@ CONFIGURE: Final = """
 SELECT pg_catalog.set_config(name, value, false)
 FROM unnest(%s::text[], %s::text[]) AS setting(name, value)
 """
+BACKEND_PID: Final = "SELECT pg_catalog.pg_backend_pid()"
+SET_MARK: Final = "SELECT pg_catalog.set_config(%s, %s, false)"
+READ_MARK: Final = "SELECT pg_catalog.current_setting(%s, true)"
 RESET_ROLE: Final = "RESET SESSION AUTHORIZATION"
 SESSION_NOW: Final = ", ".join(
     f"pg_catalog.current_setting('{name}')"

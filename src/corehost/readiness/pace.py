@@ -11,6 +11,10 @@ from typing import Any, Final
 _SHORTEST: Final = 0.05
 _LONGEST: Final = 0.35
 """Seconds between two looks. The longest bounds how late the last of a fleet notices the end."""
+_SHARE: Final = 10
+_CAP: Final = 2.0
+"""A look costs the server a new connection. Where it takes long because many are looking, each looks
+seldomer: a waiter rests ten times as long as its look took, up to two seconds."""
 
 
 class Pace:
@@ -29,6 +33,7 @@ class Pace:
         self._last_progress = clock()
         self._seen: Any = None
         self._pause = _SHORTEST
+        self._look_began = self._last_progress
         self.waited = 0.0
         """Seconds spent waiting so far."""
 
@@ -49,11 +54,14 @@ class Pace:
         """Whether nobody has made progress for ``wait_timeout``."""
         return self._clock() - self._last_progress >= self._timeout
 
+    def look_begins(self) -> None:
+        """A look at the database begins, from connecting onwards."""
+        self._look_began = self._clock()
+
     def pause(self) -> None:
         """Sleep for a while, never the same while: a fleet that waits must not look in step."""
-        # Jitter spreads the looks; it is no secret.
-        length = self._pause * random.uniform(0.6, 1.0)
+        now = self._clock()
+        longest = max(self._pause, min((now - self._look_began) * _SHARE, _CAP))
         self._pause = min(self._pause * 1.5, _LONGEST)
-        started = self._clock()
-        self._sleep(length)
-        self.waited += self._clock() - started
+        self._sleep(longest * random.uniform(0.6, 1.0))
+        self.waited += self._clock() - now

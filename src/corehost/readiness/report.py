@@ -98,6 +98,7 @@ def wait_until_ready(connector: Connector, graph: Graph, *, timeout: timedelta) 
     pace = Pace(timeout)
     deadline = time.monotonic() + timeout.total_seconds()
     while True:
+        pace.look_begins()
         seen: Look | None = None
         problem: DatabaseUnavailable | None = None
         try:
