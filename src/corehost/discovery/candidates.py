@@ -159,7 +159,8 @@ def _with_spec(candidate: Candidate, said: Mapping[str, Any], mount: Mapping[str
         spec = PluginSpec(**{**said, **overrides})
     except PluginError as error:
         what = f"mounts.{candidate.name}" if mount else "its entry point"
-        return _wrong(candidate, [PluginError(f"{what} is wrong: {error.message}")])
+        reasons = error.message.partition(": ")[2]  # its beginning speaks of a PluginSpec that nobody wrote
+        return _wrong(candidate, [PluginError(f"{what} is wrong: {reasons}")])
     requires = tuple(Requirement.parse(text) for text in spec.requires)
     candidate = replace(candidate, spec=spec, requires=requires)
     if spec.migrations is None:

@@ -75,11 +75,7 @@ class Hooks:
             try:
                 manager.add_hookspecs(module)
             except ValueError as error:
-                raise ConfigurationError(f"hookspecs: {_one_line(error)}") from None
-            except AssertionError:
-                raise ConfigurationError(
-                    f"hookspecs: {module.__name__} specifies a hook that is specified already"
-                ) from None
+                raise ConfigurationError(f"hookspecs: {module.__name__}: {_one_line(error)}") from None
         return manager
 
     def _spec(self, plugin: object) -> PluginSpec:
