@@ -71,8 +71,11 @@ def as_number(label: str, value: Any) -> int:
 
 def as_texts(label: str, value: Any) -> tuple[str, ...]:
     """A list of texts, as a tuple."""
-    if not _is_list(value) or not all(isinstance(part, str) for part in value):
+    if not _is_list(value):
         raise _wrong_type(label, value, "a list of texts")
+    for part in value:
+        if not isinstance(part, str):
+            raise ConfigurationError(f"{label}: {part!r} is not a text")
     return tuple(value)
 
 
