@@ -1,0 +1,158 @@
+"""Many instances at once, real processes on a real server: each revision once, everybody ready."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.processes import Process, Processes, wait_until
+
+from .conftest import plugin
+
+ROUNDS = int(os.environ.get("COREHOST_TEST_ROUNDS", "2"))
+INSTANCE = """
+import json
+import corehost
+
+with corehost.Host.from_config() as host:
+    print(json.dumps({"ready": host.ready, "state": host.readiness().state}))
+"""
+ALL = "accounts,billing,search,notes,audit"
+
+
+def run_fleet(
+    processes: Processes, database: str, path: Path, size: int, *, sets: Sequence[str] = (ALL,)
+) -> list[Process]:
+    """Start so many instances at once, the given plugin sets in turn, and wait for all of them."""
+    fleet = [
+        processes.python(
+            INSTANCE, database=database, path=[path], extra={"COREHOST_PLUGINS": sets[number % len(sets)]}
+        )
+        for number in range(size)
+    ]
+    for process in fleet:
+        ended = process.wait(300)
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout) == {"ready": True, "state": "ready"}
+        assert ended.stderr == ""
+    return fleet
+
+
+def ran(database: str) -> list[str]:
+    """Every run of a revision, as the revisions themselves say."""
+    with psycopg.connect(database) as connection:
+        return [row[0] for row in connection.execute("SELECT revision FROM public.ran ORDER BY at")]
+
+
+def recorded(database: str) -> list[str]:
+    """Every application of a revision, as the ledger says; its own revisions left out."""
+    statement = "SELECT revision FROM corehost.step WHERE branch <> 'corehost' AND outcome = 'applied' ORDER BY id"
+    with psycopg.connect(database) as connection:
+        return [row[0] for row in connection.execute(statement)]
+
+
+def attempts(database: str) -> int:
+    """How many attempts the ledger has, of any outcome."""
+    with psycopg.connect(database) as connection:
+        row = connection.execute("SELECT count(*) FROM corehost.step WHERE branch <> 'corehost'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+EXPECTED = sorted(
+    f"{name}{number}"
+    for name, count in (("accounts", 4), ("billing", 4), ("search", 3), ("notes", 3), ("audit", 2))
+    for number in range(1, count + 1)
+)
+
+
+@pytest.mark.parametrize("size", [2, 8, 32])
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_fleet_on_an_empty_database_applies_each_revision_once(
+    size: int, round_: int, logged: str, plugins: Path, processes: Processes
+) -> None:
+    """However many instances start at once, all end ready and every revision has run exactly once."""
+    run_fleet(processes, logged, plugins, size)
+    assert sorted(ran(logged)) == EXPECTED
+    assert sorted(recorded(logged)) == EXPECTED
+    assert attempts(logged) == len(EXPECTED)
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_instances_with_different_plugins_share_a_database(
+    round_: int, logged: str, plugins: Path, processes: Processes
+) -> None:
+    """Instances that have different plugins installed apply each revision once between them."""
+    sets = ["accounts,billing", "accounts,search,notes", "audit,accounts", ALL]
+    run_fleet(processes, logged, plugins, 8, sets=sets)
+    assert sorted(ran(logged)) == EXPECTED
+    assert sorted(recorded(logged)) == EXPECTED
+
+
+def test_a_revision_runs_after_what_it_depends_on(logged: str, plugins: Path, processes: Processes) -> None:
+    """In a fleet too, explicit dependencies and requires hold in the order in which revisions ran."""
+    run_fleet(processes, logged, plugins, 8)
+    order = ran(logged)
+    assert order.index("accounts3") < order.index("billing2")
+    assert order.index("search2") < order.index("notes2")
+    assert order.index("accounts4") < order.index("billing1")
+
+
+def test_an_uninstalled_plugin_disturbs_nobody(logged: str, plugins: Path, processes: Processes) -> None:
+    """After a plugin was uninstalled the others are ready, its state is kept and called orphaned."""
+    run_fleet(processes, logged, plugins, 2)
+    run_fleet(processes, logged, plugins, 4, sets=["accounts,search,audit"])
+    report = processes.run(
+        "status", "--json", database=logged, path=[plugins], extra={"COREHOST_PLUGINS": "accounts,search,audit"}
+    ).json()
+    states = {branch["branch"]: branch["state"] for branch in report["branches"]}
+    assert states["billing"] == states["notes"] == "orphaned"
+    assert states["accounts"] == "current"
+    assert report["ready"] is True
+    run_fleet(processes, logged, plugins, 2)
+    assert sorted(ran(logged)) == EXPECTED
+
+
+def test_a_slow_namespace_does_not_delay_another(logged: str, site: Path, processes: Processes) -> None:
+    """While one namespace's revision sleeps in the server, another instance finishes another namespace."""
+    plugin(site, "slow", 1, seconds={1: 5})
+    plugin(site, "swift", 3)
+    run_fleet(processes, logged, site, 3, sets=["slow,swift"])
+    with psycopg.connect(logged) as connection:
+        row = connection.execute(
+            """SELECT slow.started_at < swift.finished_at AND swift.finished_at < slow.finished_at
+               FROM corehost.step slow, corehost.step swift
+               WHERE slow.revision = 'slow1' AND swift.revision = 'swift3'"""
+        ).fetchone()
+    assert row == (True,)
+
+
+def test_waiting_instances_hold_no_connection(logged: str, site: Path, processes: Processes) -> None:
+    """While one instance migrates, those that wait are seldom connected, and never in a transaction."""
+    plugin(site, "slow", 1, seconds={1: 6})
+    fleet = [
+        processes.python(INSTANCE, database=logged, path=[site], extra={"COREHOST_PLUGINS": "slow"})
+        for _ in range(8)
+    ]
+    count = """SELECT count(*) FILTER (WHERE query NOT LIKE '%%pg_sleep%%'),
+                      count(*) FILTER (WHERE query NOT LIKE '%%pg_sleep%%' AND state LIKE 'idle in%%')
+               FROM pg_stat_activity WHERE application_name LIKE 'corehost%%' AND datname = current_database()"""
+    sleeping = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
+    with psycopg.connect(logged, autocommit=True) as connection:
+        wait_until(lambda: connection.execute(sleeping).fetchone())
+        looks = []
+        while connection.execute(sleeping).fetchone():
+            row = connection.execute(count).fetchone()
+            assert row is not None
+            looks.append(row)
+    connected = [row[0] for row in looks]
+    assert sum(connected) / len(connected) < 2  # seven are waiting
+    assert 0 in connected
+    assert all(row[1] == 0 for row in looks)
+    for process in fleet:
+        assert process.wait(120).returncode == 0
