@@ -1,0 +1,140 @@
+"""The revision files of a branch: the same that Alembic's ScriptDirectory would find, read in one go."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from corehost.alembic.headers import read_header, unreadable
+from corehost.core.branch import Branch
+from corehost.core.errors import AmbiguousRevisionError, RevisionFileError
+from corehost.core.revision import Revision
+
+_LEGACY_NAME: Final = re.compile(r"([a-f0-9]+)\.py")
+_ILLEGAL: Final = frozenset("@-+:")
+
+
+def read_tree(branch: Branch) -> tuple[Revision, ...]:
+    """Every revision of a branch, in the order of the folders and of the files' names.
+
+    Raises RevisionFileError for a folder or file that is wrong, and AmbiguousRevisionError where two
+    files have the same revision id.
+    """
+    revisions: dict[str, Revision] = {}
+    for path in revision_files(branch):
+        revision = read_revision(path, branch)
+        other = revisions.setdefault(revision.revision, revision)
+        if other is not revision:
+            raise AmbiguousRevisionError(
+                f"revision {revision.revision} is in two files, {other.path} and {path}",
+                where=branch.origin.where(branch=branch.name, file=path),
+                hint="remove one of them, or give it a revision id of its own",
+            )
+    return tuple(revisions.values())
+
+
+def revision_files(branch: Branch) -> tuple[str, ...]:
+    """The real paths of a branch's revision files; the same file twice counts once.
+
+    A ``.pyc`` beside the sources whose ``.py`` is not there is one; what is in ``__pycache__`` is not.
+    """
+    found: dict[str, None] = {}
+    for location in branch.locations:
+        root = os.path.realpath(location)
+        try:
+            found.update(dict.fromkeys(_files(root, branch.recursive)))
+        except OSError as error:
+            where = branch.origin.where(branch=branch.name, file=error.filename or root)
+            raise unreadable(error, where) from None
+    return tuple(found)
+
+
+def read_revision(path: str, branch: Branch) -> Revision:
+    """One revision file's header as a value; raises RevisionFileError."""
+    header = read_header(path, branch)
+    revision = header.revision
+    if revision is None:
+        legacy = _LEGACY_NAME.fullmatch(os.path.basename(path))
+        if legacy is None:
+            raise _wrong(
+                "the file has no revision id",
+                "assign revision in it, or move what is not a revision out of the folder",
+                path=path,
+                branch=branch,
+            )
+        revision = legacy[1]
+    down_revision = header.down_revision
+    if down_revision is None:
+        raise _wrong(
+            "the file has no down_revision",
+            "write down_revision = None for a first revision",
+            path=path,
+            branch=branch,
+            revision=revision,
+        )
+    if problem := _problem(revision, down_revision, header.depends_on):
+        raise _wrong(*problem, path=path, branch=branch, revision=revision)
+    return Revision(
+        revision=revision,
+        down_revision=down_revision,
+        depends_on=header.depends_on,
+        branch_labels=header.branch_labels,
+        message=header.message,
+        path=path,
+    )
+
+
+def _files(folder: str, recursive: bool) -> Iterator[str]:
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    folders = []
+    for entry in entries:
+        path = entry.path
+        if entry.is_symlink():
+            # Alembic goes by the name of the file behind a link, and follows no link to a folder.
+            path = os.path.realpath(path)
+            if os.path.isdir(path):
+                continue
+        elif entry.is_dir():
+            folders.append(path)
+            continue
+        name = os.path.basename(path)
+        if name.startswith((".#", "__init__")):
+            continue
+        if name.endswith(".py") or (name.endswith(".pyc") and not os.path.exists(path[:-1])):
+            yield path
+    if recursive:
+        for path in folders:
+            if not path.endswith("__pycache__"):
+                yield from _files(path, recursive)
+
+
+def _problem(
+    revision: str, down_revision: tuple[str, ...], depends_on: tuple[str, ...]
+) -> tuple[str, str] | None:
+    """What Alembic would refuse in a header, and what to do about it."""
+    if not revision:
+        return "the revision id is empty", "give the revision an id"
+    if not _ILLEGAL.isdisjoint(revision):
+        illegal = ", ".join(sorted(_ILLEGAL.intersection(revision)))
+        return f"revision id {revision!r} has characters that Alembic refuses: {illegal}", "choose another id"
+    if revision in down_revision:
+        return f"revision {revision} is its own down_revision", "name its parent, or None for the first"
+    if revision in depends_on:
+        return (
+            f"revision {revision} depends on itself",
+            f"write plugin@{revision} for the revision of that id in another branch",
+        )
+    if "" in down_revision:
+        return "down_revision is an empty text", "write down_revision = None for a first revision"
+    return None
+
+
+def _wrong(
+    message: str, hint: str, *, path: str, branch: Branch, revision: str | None = None
+) -> RevisionFileError:
+    where = replace(branch.origin.where(branch=branch.name, file=path), revision=revision)
+    return RevisionFileError(message, where=where, hint=hint)
