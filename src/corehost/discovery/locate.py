@@ -20,14 +20,17 @@ def locate(location: str) -> Path:
     says which part is missing.
     """
     package, _, folder = location.partition(":")
-    places = _places_of(package)
     if folder.startswith("/"):
         raise PluginError(f"{location!r} names a folder that is not inside its package")
+    search = _search_path(package)
+    places = _folders(search)
+    if not places:
+        raise PluginError(f"the package {package!r} is not in a folder on disk: {', '.join(search)}")
     for place in places:
         if (path := place / folder).is_dir():
             return path
     raise PluginError(
-        f"the folder {folder!r} of {location!r} is not there; looked in {_listed(places)}",
+        f"the folder {folder!r} of {location!r} is not there; looked in {', '.join(map(str, places))}",
         hint=_closest(folder, places),
     )
 
@@ -38,19 +41,20 @@ def revision_folders(script_location: Path) -> tuple[Path, ...]:
     return (versions if versions.is_dir() else script_location,)
 
 
-def _places_of(package: str) -> list[Path]:
+def _search_path(package: str) -> list[str]:
+    """The package's ``__path__``, which may hold more than folders."""
     top, *inner = package.split(".")
-    places, name = _top_level(top), top
+    path, name = _top_level(top), top
     for part in inner:
         parent, name = name, f"{name}.{part}"
-        found = _inside(places, part) or _from_finders(name, places) or _from_legacy(parent, part, places)
+        found = _inside(path, part) or _from_finders(name, path) or _from_legacy(parent, part, path)
         if not found:
-            raise PluginError(f"there is no package {name!r}", hint=_closest(part, places))
-        places = found
-    return places
+            raise PluginError(f"there is no package {name!r}", hint=_closest(part, _folders(path)))
+        path = found
+    return path
 
 
-def _top_level(name: str) -> list[Path]:
+def _top_level(name: str) -> list[str]:
     if (module := sys.modules.get(name)) is not None:  # find_spec trusts its __spec__, which may be None
         found: Iterable[str] | None = getattr(module, "__path__", None)
     else:
@@ -60,40 +64,34 @@ def _top_level(name: str) -> list[Path]:
         found = spec.submodule_search_locations
     if found is None:
         raise PluginError(f"{name!r} is a module, not a package, and has no folders")
-    if places := _folders(found):
-        return places
-    raise PluginError(f"the package {name!r} is not in a folder on disk: {', '.join(found)}")
+    return list(found)
 
 
-def _inside(places: Iterable[Path], part: str) -> list[Path]:
-    inner = [place / part for place in places if (place / part).is_dir()]
-    for path in inner:
-        if (path / "__init__.py").is_file():
-            return [path]
-    return inner
+def _inside(path: Iterable[str], part: str) -> list[str]:
+    inner = [place / part for place in _folders(path) if (place / part).is_dir()]
+    packages = [folder for folder in inner if (folder / "__init__.py").is_file()]
+    return [str(folder) for folder in packages[:1] or inner]
 
 
-def _from_finders(name: str, places: list[Path]) -> list[Path]:
+def _from_finders(name: str, path: list[str]) -> list[str]:
     """What an import hook knows, as of an editable install that maps a package to another folder."""
-    search = [str(place) for place in places]
     for finder in sys.meta_path:
         try:
-            spec = finder.find_spec(name, search, None)
+            spec = finder.find_spec(name, path, None)
         except (AttributeError, ImportError, KeyError, ValueError):  # finders that want the parent imported
             continue
         if spec is not None and spec.submodule_search_locations is not None:
-            return _folders(spec.submodule_search_locations)
+            return list(spec.submodule_search_locations)
     return []
 
 
-def _from_legacy(parent: str, part: str, places: Iterable[Path]) -> list[Path]:
+def _from_legacy(parent: str, part: str, path: Iterable[str]) -> list[str]:
     """An old namespace package knows all its places only once it is imported."""
-    if not any(_extends_its_path(place) for place in places):
+    if not any(_extends_its_path(place) for place in _folders(path)):
         return []
-    module = guarded(
-        lambda: importlib.import_module(parent), f"the namespace package {parent!r} does not import"
-    )
-    return _inside(_folders(getattr(module, "__path__", ())), part)
+    failure = f"the namespace package {parent!r} does not import"
+    module = guarded(lambda: importlib.import_module(parent), failure)
+    return _inside(getattr(module, "__path__", ()), part)
 
 
 def _extends_its_path(place: Path) -> bool:
@@ -113,7 +111,3 @@ def _closest(folder: str, places: Iterable[Path]) -> str | None:
     outer, _, last = folder.rpartition("/")
     parents = [place / outer for place in places if (place / outer).is_dir()]
     return did_you_mean(last, sorted({child.name for parent in parents for child in parent.iterdir()}))
-
-
-def _listed(places: Iterable[Path]) -> str:
-    return ", ".join(str(place) for place in places)
