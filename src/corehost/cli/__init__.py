@@ -1,0 +1,24 @@
+"""The command line: the only place that prints.
+
+Importing this loads next to nothing; each command is imported when it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, by default that of ``sys.argv``; returns the exit code."""
+    from corehost.cli.signals import interruptible
+
+    with interruptible():
+        # A script's first folder is that of the script, where `python -m` has the working folder; both are
+        # to find the same modules of a host that is not installed.
+        if not sys.flags.safe_path and not {"", os.getcwd()} & set(sys.path):
+            sys.path.insert(0, os.getcwd())
+        from corehost.cli.application import run
+
+        return run(sys.argv[1:] if arguments is None else arguments)

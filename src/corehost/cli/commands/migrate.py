@@ -1,0 +1,86 @@
+"""``corehost migrate``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from corehost.cli.command import reporting
+from corehost.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from corehost.core.results import MigrationReport, StepResult
+
+
+@reporting("migrate", {"applied": [], "waited_ms": 0.0, "ready": False})
+@click.option("--plan-only", is_flag=True, help="Show the steps, as 'corehost plan' does; change nothing.")
+@click.option("--branch", metavar="NAME", help="Only this branch and what it depends on.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait while others hold a lock.")
+def migrate(run: Invocation, plan_only: bool, branch: str | None, wait: bool) -> None:
+    """Wait for others, apply what is pending, say what was done.
+
+    Exit code 0: the database is what this code needs; 1: a revision failed; 4: nobody made progress for the
+    setting wait_timeout, or a lock is held and --no-wait was given; 5: this code cannot serve this database;
+    6: it could not be reached within wait_timeout.
+    """
+    if plan_only:
+        return _plan(run, branch)
+    from corehost.cli.progress import progress
+    from corehost.core.errors import MigrationError
+
+    host = run.host
+    with progress(quiet=run.quiet) as observer:
+        try:
+            report = host.migrate(only=branch, wait=wait, observer=observer)
+        except MigrationError as error:
+            if error.report is not None:
+                _fill(run, error.report)
+            raise
+        except BaseException:
+            run.document["applied"] = _applied(observer.applied)
+            raise
+    _fill(run, report)
+    run.remark(_summary(report, branch))
+    return None
+
+
+def _plan(run: Invocation, branch: str | None) -> None:
+    from corehost.cli.steps import plan_text
+
+    plan = run.host.plan(only=branch)
+    run.document |= {"ready": not plan, "steps": [step.as_dict() for step in plan.steps]}
+    run.report(plan_text(plan))
+
+
+def _fill(run: Invocation, report: MigrationReport) -> None:
+    run.document |= {
+        "applied": _applied(report.applied),
+        "waited_ms": round(report.waited_ms, 3),
+        "ready": report.ready,
+    }
+
+
+def _applied(results: Iterable[StepResult]) -> list[dict[str, object]]:
+    return [
+        {
+            "branch": result.node.branch,
+            "revision": result.node.revision,
+            "duration_ms": round(result.duration_ms, 3),
+        }
+        for result in results
+    ]
+
+
+def _summary(report: MigrationReport, branch: str | None) -> str:
+    number = len(report.applied)
+    done = f"applied {number} revision{'s' if number > 1 else ''}" if number else "nothing to do"
+    if number:
+        took = sum(result.duration_ms for result in report.applied) / 1000
+        done += f" in {took:.1f} s: " + ", ".join(str(result.node) for result in report.applied)
+    if report.waited_ms >= 1:
+        done += f"; waited {report.waited_ms / 1000:.1f} s for others"
+    if not report.ready and branch is not None:
+        done += "; other branches are not up to date"
+    return done

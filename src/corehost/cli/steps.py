@@ -1,0 +1,25 @@
+"""The steps of a plan, for people."""
+
+from __future__ import annotations
+
+from corehost.core.plan import Plan, Step
+
+
+def plan_text(plan: Plan) -> str:
+    """One line per step, or one that says that there is none."""
+    if not plan:
+        return "nothing to do\n"
+    width = max(len(str(step.node)) for step in plan.steps)
+    return "".join(f"{_line(step, width)}\n" for step in plan.steps)
+
+
+def _line(step: Step, width: int) -> str:
+    marks = []
+    if not step.transactional:
+        marks.append("not transactional")
+    if step.destructive:
+        marks.append("destructive")
+    if step.facts.phase == "contract":
+        marks.append("contract")
+    mark = f"[{', '.join(marks)}]" if marks else ""
+    return "  ".join(part for part in (f"{step.node!s:<{width}}", step.message, mark) if part).rstrip()
