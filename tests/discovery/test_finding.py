@@ -208,3 +208,20 @@ def test_every_folder_of_the_path_is_looked_at(
     on_path(second)
     install("okapi", site=second)
     assert names(find()) == ["okapi", "zebra"]
+
+
+def test_the_order_of_the_path_changes_nothing(
+    install: Install, tmp_path: Path, on_path: Callable[[Path], None]
+) -> None:
+    """Distinct distributions give the same branches, rows and order, wherever they come on the path."""
+    seen = []
+    for folders in (["one", "two", "three"], ["three", "one", "two"]):
+        for folder in folders:
+            if not (tmp_path / folder).exists():
+                (tmp_path / folder).mkdir()
+                install(f"in_{folder}", site=tmp_path / folder, fields={"after": ("in_two",)})
+            on_path(tmp_path / folder)
+        discovery = find(on_plugin_error="skip")
+        seen.append((discovery.branches, discovery.found, discovery.order, discovery.skipped))
+    assert seen[0] == seen[1]
+    assert discovery.order == ("in_one", "in_three")
