@@ -69,12 +69,15 @@ class BlockingHost:
 def uvicorn_server(app: Callable[..., Any], **options: Any) -> Iterator[httpx.Client]:
     """A uvicorn on a free port, until its own shutdown is done; a client for it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, **{"lifespan": "on", "log_config": None, **options})
+    config = uvicorn.Config(
+        app, **{"lifespan": "on", "log_config": None, "ws": "websockets-sansio", **options}
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
         wait_until(lambda: server.started or not thread.is_alive())
+        assert server.started
         with httpx.Client(
             base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=PATIENCE
         ) as client:

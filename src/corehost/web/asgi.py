@@ -100,15 +100,23 @@ def _path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
-async def _respond(answer: Answer, send: Send, *, prefix: str = "http.response") -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
-    await send({"type": f"{prefix}.start", "status": int(answer.status), "headers": headers})
-    await send({"type": f"{prefix}.body", "body": answer.body})
+async def _respond(answer: Answer, send: Send) -> None:
+    await send({"type": "http.response.start", "status": int(answer.status), "headers": _headers(answer)})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _deny(answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     if "websocket.http.response" in (scope.get("extensions") or {}):
-        await _respond(answer, send, prefix="websocket.http.response")
+        # uvicorn before 0.53 adds a length of its own to a denial, and clients refuse the pair
+        headers = [header for header in _headers(answer) if header[0] != b"content-length"]
+        await send(
+            {"type": "websocket.http.response.start", "status": int(answer.status), "headers": headers}
+        )
+        await send({"type": "websocket.http.response.body", "body": answer.body})
     else:
         await send({"type": "websocket.close", "code": 1013})  # try again later
+
+
+def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in answer.headers]
