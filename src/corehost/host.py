@@ -171,13 +171,16 @@ class Host:
         hook = installation.discovery.manager.hook
 
         def contexts(branch: Branch) -> Sequence[AbstractContextManager[Any]]:
-            return [
-                found
-                for implementation in hook.corehost_migration_context.get_hookimpls()
-                if implementation.plugin_name == branch.name
-                or implementation.plugin_name not in installation.graph.trees
-                if (found := implementation.function(*_arguments(implementation, branch=branch))) is not None
-            ]
+            """Those of the branch's own plugin, and of modules that are no branch: the host's own."""
+            found: list[AbstractContextManager[Any]] = []
+            for implementation in hook.corehost_migration_context.get_hookimpls():
+                if implementation.plugin_name in installation.graph.trees.keys() - {branch.name}:
+                    continue
+                if (
+                    entered := implementation.function(*_arguments(implementation, branch=branch))
+                ) is not None:
+                    found.append(entered)
+            return found
 
         def finished(step: Step, result: StepResult) -> None:
             _quietly("corehost_step_finished", lambda: hook.corehost_step_finished(step=step, result=result))
@@ -228,7 +231,11 @@ class _Board(Observer):
     def step_started(self, step: Step) -> None:
         done = self._steps - self._left
         self.set(
-            "migrating", branch=step.node.branch, revision=step.node.revision, step=done + 1, steps=self._steps
+            "migrating",
+            branch=step.node.branch,
+            revision=step.node.revision,
+            step=done + 1,
+            steps=self._steps,
         )
 
     def step_finished(self, step: Step, result: StepResult) -> None:

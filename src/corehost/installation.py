@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,6 @@ from corehost.core.branch import Branch, Origin
 from corehost.core.errors import DiscoveryError, GraphError, PluginError
 from corehost.core.graph import Graph
 from corehost.core.namespace import CORE, LEDGER, LEDGER_NAMESPACE
-from corehost.core.requirement import Requirement
 from corehost.core.results import Skipped
 from corehost.core.revision import Node, SourceFacts
 from corehost.core.settings import Settings
@@ -73,12 +71,14 @@ class Installation:
                 compile_file(path)
                 self._facts[node] = source_facts(path)
             except GraphError as error:
-                error.where = replace(self.graph.trees[node.branch].where(node.revision), file=error.where.file)
+                error.where = replace(
+                    self.graph.trees[node.branch].where(node.revision), file=error.where.file
+                )
                 raise
         return self._facts[node]
 
     def _graph(self) -> Graph:
-        branches = {branch.name: branch for branch in self._ordered_through()}
+        branches = {branch.name: branch for branch in (ledger_branch(), *self.discovery.branches)}
         while True:
             trees, problems = [], []
             for branch in branches.values():
@@ -92,7 +92,11 @@ class Installation:
                 except GraphError as error:
                     problems.append(error)
             if not self._leave_out(branches, problems):
-                raise problems[0] if len(problems) == 1 else DiscoveryError([_as_plugin_error(p) for p in problems])
+                raise (
+                    problems[0]
+                    if len(problems) == 1
+                    else DiscoveryError([_as_plugin_error(p) for p in problems])
+                )
 
     def _leave_out(self, branches: dict[str, Branch], problems: list[GraphError]) -> bool:
         """Take the wrong branches out, and what requires them; False where that is not asked for."""
@@ -115,27 +119,6 @@ class Installation:
                 if any(requirement.name == name for requirement in other.requires)
             ]
         return True
-
-    def _ordered_through(self) -> Iterator[Branch]:
-        """The branches; one that requires a plugin without tables comes after what that one requires."""
-        yield ledger_branch()
-        tabled = {branch.name for branch in self.discovery.branches}
-        specs = {found.name: found.spec for found in self.discovery.found if found.spec is not None}
-        for branch in self.discovery.branches:
-            behind: set[str] = set()
-            todo = [r.name for r in branch.requires] + list(branch.after)
-            seen: set[str] = set()
-            while todo:
-                name = todo.pop()
-                if name in seen:
-                    continue
-                seen.add(name)
-                if name in tabled:
-                    behind.add(name)
-                elif name in specs:
-                    todo += [Requirement.parse(text).name for text in specs[name].requires]
-                    todo += specs[name].after
-            yield replace(branch, after=tuple(sorted(behind - {r.name for r in branch.requires})))
 
 
 def _as_plugin_error(error: GraphError) -> PluginError:

@@ -9,7 +9,10 @@ import pytest
 
 from support.packages import revision_source, spec, write_plugin
 
-LOG = "CREATE TABLE public.ran (branch text, revision text, pid int, at timestamptz DEFAULT clock_timestamp())"
+LOG = """
+CREATE TABLE public.ran (
+  branch text, revision text, pid int, at timestamptz DEFAULT clock_timestamp()
+)"""
 
 
 def revision(branch: str, number: int, *, depends_on: str | None = None, seconds: float = 0) -> str:

@@ -51,7 +51,8 @@ def ran(database: str) -> list[str]:
 
 def recorded(database: str) -> list[str]:
     """Every application of a revision, as the ledger says; its own revisions left out."""
-    statement = "SELECT revision FROM corehost.step WHERE branch <> 'corehost' AND outcome = 'applied' ORDER BY id"
+    statement = """SELECT revision FROM corehost.step
+                   WHERE branch <> 'corehost' AND outcome = 'applied' ORDER BY id"""
     with psycopg.connect(database) as connection:
         return [row[0] for row in connection.execute(statement)]
 
@@ -107,9 +108,8 @@ def test_an_uninstalled_plugin_disturbs_nobody(logged: str, plugins: Path, proce
     """After a plugin was uninstalled the others are ready, its state is kept and called orphaned."""
     run_fleet(processes, logged, plugins, 2)
     run_fleet(processes, logged, plugins, 4, sets=["accounts,search,audit"])
-    report = processes.run(
-        "status", "--json", database=logged, path=[plugins], extra={"COREHOST_PLUGINS": "accounts,search,audit"}
-    ).json()
+    left = {"COREHOST_PLUGINS": "accounts,search,audit"}
+    report = processes.run("status", "--json", database=logged, path=[plugins], extra=left).json()
     states = {branch["branch"]: branch["state"] for branch in report["branches"]}
     assert states["billing"] == states["notes"] == "orphaned"
     assert states["accounts"] == "current"
@@ -141,7 +141,8 @@ def test_waiting_instances_hold_no_connection(logged: str, site: Path, processes
     ]
     count = """SELECT count(*) FILTER (WHERE query NOT LIKE '%%pg_sleep%%'),
                       count(*) FILTER (WHERE query NOT LIKE '%%pg_sleep%%' AND state LIKE 'idle in%%')
-               FROM pg_stat_activity WHERE application_name LIKE 'corehost%%' AND datname = current_database()"""
+               FROM pg_stat_activity
+               WHERE application_name LIKE 'corehost%%' AND datname = current_database()"""
     sleeping = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
     with psycopg.connect(logged, autocommit=True) as connection:
         wait_until(lambda: connection.execute(sleeping).fetchone())

@@ -30,6 +30,11 @@ class Namespace:
         """The key of the schema's advisory lock; branches that share a schema share it."""
         return lock_key(self.schema)
 
+    @property
+    def intent_key(self) -> int:
+        """The key that announces that somebody needs the schema's lock exclusively."""
+        return intent_key(self.schema)
+
 
 def lock_key(schema: str) -> int:
     """The advisory lock key of a schema, a signed 64-bit integer.
@@ -40,9 +45,18 @@ def lock_key(schema: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
+def intent_key(schema: str) -> int:
+    """The key by which an instance announces that it needs a schema's lock exclusively.
+
+    Shared holders that come and go can keep an exclusive try from ever succeeding.
+    """
+    digest = hashlib.sha256(b"corehost\x00intent\x00" + schema.encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
 def version_table_for(branch: str, schema: str) -> str:
     """The version table's name where none is configured."""
-    return "alembic_version" if branch == schema or branch == CORE else f"alembic_version_{branch}"
+    return "alembic_version" if branch in (schema, CORE) else f"alembic_version_{branch}"
 
 
 LEDGER_NAMESPACE = Namespace(schema=LEDGER, version_table="alembic_version")

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from corehost.core.namespace import Namespace
+
+_PATIENCE: Final = 3
+_LONGEST_REST: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +44,19 @@ class OpenStep:
     host: str | None
     pid: int | None
     backend_pid: int | None
+    version: str | None = None
+    """The distribution's version that was being applied."""
+    attempt: int = 1
+    """Which failure in a row of this revision."""
+    age: float = 0.0
+    """Seconds since it failed, or began, by the server's clock."""
+
+    @property
+    def rest(self) -> float:
+        """Seconds for which nobody tries again: none for the first failures, then up to a minute."""
+        if not self.failed or self.partial or self.attempt < _PATIENCE:
+            return 0.0
+        return max(0.0, min(2.0 ** (self.attempt - _PATIENCE), _LONGEST_REST) - self.age)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,7 @@ from corehost.postgres.ledger import LockLost, RowsChanged, StepRecord, without_
 from corehost.postgres.session import StepSession
 
 if TYPE_CHECKING:
-    from corehost.alembic.bridge import Bridge, BranchRunner
+    from corehost.alembic.bridge import BranchRunner, Bridge
 
 _log = logging.getLogger("corehost")
 

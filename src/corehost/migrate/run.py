@@ -5,32 +5,38 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-import psycopg
-
-from corehost.core.errors import DatabaseUnavailable, MigrationError, WaitTimedOut
-from corehost.core.namespace import LEDGER
+from corehost.core.errors import (
+    DatabaseUnavailable,
+    IncompatibleDatabase,
+    MigrationError,
+    StepFailed,
+    WaitTimedOut,
+)
+from corehost.core.namespace import LEDGER, Namespace
 from corehost.core.plan import Frontier, Plan, step_at
-from corehost.core.results import LockHolder, MigrationReport, StepResult
+from corehost.core.results import MigrationReport, StepResult
 from corehost.core.revision import Node
 from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
-from corehost.readiness.look import look
-from corehost.readiness.pace import Pace
+from corehost.migrate.link import Link
+from corehost.migrate.waiting import Waiting
 from corehost.migrate.work import Findings, NamespaceWork, PassContext
 from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
-from corehost.postgres.locks import LockSet, holders
-from corehost.postgres.pooler import refuse_transaction_pooler
-from corehost.postgres.session import configure, connection_settings
+from corehost.postgres.ledger import without_secrets
+from corehost.readiness.look import look
+from corehost.readiness.pace import Pace
 
 if TYPE_CHECKING:
     from corehost.alembic.bridge import BranchRunner
 
 _log = logging.getLogger("corehost")
+
+_LOSSES: Final = 3
+"""So many lost connections, and a step has failed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,23 +59,30 @@ class MigrationPass:
 
     def __init__(self, context: PassContext, connector: Connector, *, wait: bool = True):
         self._context = context
-        self._connector = connector
         self._wait = wait
         self._findings = Findings()
         self._pace = Pace(context.settings.wait_timeout)
-        self._connection: Connection | None = None
-        self._configured = False
-        self._bridge: Any = None
+        self._link = Link(connector, context.settings)
         self._runners: dict[str, BranchRunner] = {}
         self._compiled: set[Node] = set()
+        self._first_look = True
+        self._last_warning = ""
+        settings = context.settings
+        self._waiting = Waiting(
+            self._pace,
+            context.observer,
+            timeout=settings.wait_timeout,
+            stuck_after=settings.holder_idle_timeout,
+        )
 
     def plan(self) -> Plan:
         """What a pass would run now; changes nothing. Raises as :meth:`run` does."""
         try:
-            view = self._look()
+            with translated_errors():
+                view = self._look()
             return Plan(steps=tuple(step_at(self._context.graph, n) for n in view.frontier.drain()))
         finally:
-            self._close()
+            self._link.close()
 
     def run(self) -> MigrationReport:
         """Run the pass to its end.
@@ -83,7 +96,7 @@ class MigrationPass:
             error.report = self._report(ready=False)
             raise
         finally:
-            self._close()
+            self._link.close()
         return self._report(ready=True)
 
     def _run(self) -> None:
@@ -92,6 +105,7 @@ class MigrationPass:
                 with translated_errors():
                     view = self._look()
                     if not len(view.frontier):
+                        self._refuse_diverged(view)
                         break
                     worked = self._work(view)
             except (DatabaseUnavailable, ConnectionLost) as error:
@@ -109,10 +123,9 @@ class MigrationPass:
     def _look(self) -> _View:
         graph, context = self._context.graph, self._context
         self._pace.look_begins()
-        if self._connection is None:
-            self._connection = self._connector.open(migrating=True)
-        state, standings = look(self._connection, graph)
-        self._settle_doubtful()
+        connection = self._link.open()
+        state, standings = look(connection, graph)
+        self._settle_doubtful(connection)
         rows = {name: standing.rows for name, standing in standings.items()}
         view = _View(
             state=state,
@@ -120,9 +133,12 @@ class MigrationPass:
             rows=rows,
             frontier=Frontier(graph, graph.pending(rows, context.only)),
         )
-        for name, standing in standings.items():
-            if standing.state == "ahead":
-                _log.warning("branch %s: %s", name, standing.reason)
+        if self._first_look:
+            self._first_look = False
+            context.old_failures = frozenset(attempt.id for attempt in state.open_steps.values())
+            for name, standing in standings.items():
+                if standing.state == "ahead":
+                    _log.warning("branch %s: %s", name, standing.reason)
         context.observer.planned(len(view.frontier))
         return view
 
@@ -132,66 +148,55 @@ class MigrationPass:
         More than 0 where that got anywhere; 0 where others hold what is ready; None where nothing is
         left to try.
         """
-        connection = self._connection
-        assert connection is not None
-        tried: set[int] = set()
+        tried: set[Namespace] = set()
+        resting = False
         for node in view.frontier.ready():
-            own = self._key(node.branch)
-            if own in tried or node.branch in self._findings.blocked:
+            namespace = self._namespace(node.branch)
+            if node.branch in self._findings.blocked or namespace.schema in {n.schema for n in tried}:
                 continue
-            tried.add(own)
-            if not self._configured:
-                refuse_transaction_pooler(connection, lambda: self._connector.open(migrating=True))
-                configure(connection, connection_settings(self._context.settings))
-                self._configured = True
-            locks = LockSet(connection, own, self._shared(node))
-            if not locks.try_take():
+            if self._wait and self._rest(view, node.branch):
+                resting = True
+                continue
+            tried.add(namespace)
+            locks = self._link.try_locks(namespace, self._shared(node))
+            if locks is None:
                 continue
             try:
-                self._load(view)
+                self._compile(view)
                 work = NamespaceWork(
                     self._context,
                     self._findings,
-                    connection=connection,
+                    connection=self._link.open(),
                     locks=locks,
-                    bridge=self._bridge,
+                    bridge=self._link.bridge(),
                     runner_of=self._runner,
                 )
                 if got_on := work.run(view.rows):
                     return got_on
             finally:
-                self._release(locks)
-            if self._connection is None:
+                self._link.release(locks)
+            if self._link.connection is None:
                 return 0
-        return 0 if tried else None
+        return 0 if tried or resting else None
 
-    def _release(self, locks: LockSet) -> None:
-        connection = self._connection
-        assert connection is not None
-        held = False
-        with suppress(psycopg.Error):
-            held = not connection.closed and locks.release()
-        if not held:
-            self._close()  # whatever it may still hold goes with it
+    def _rest(self, view: _View, branch: str) -> float:
+        attempt = view.state.open_steps.get(self._namespace(branch))
+        return attempt.rest if attempt is not None else 0.0
 
-    def _key(self, branch: str) -> int:
-        return self._context.graph.trees[branch].branch.namespace.lock_key
+    def _namespace(self, branch: str) -> Namespace:
+        return self._context.graph.trees[branch].branch.namespace
 
-    def _shared(self, node: Node) -> set[int]:
+    def _shared(self, node: Node) -> set[Namespace]:
         """The namespaces that the branch's steps depend on; the ledger's only ever grows."""
         graph = self._context.graph
         names = {need.branch for need in graph.foreign_needs(node)} | set(graph.first[node.branch])
-        return {self._key(name) for name in names if name != LEDGER}
+        return {self._namespace(name) for name in names if name != LEDGER}
 
-    def _load(self, view: _View) -> None:
-        """Compile all that is pending, then load Alembic: both before this process's first step."""
+    def _compile(self, view: _View) -> None:
+        """Compile all that is pending before this process's first step: no half pass for a syntax error."""
         for node in sorted(self._context.graph.pending(view.rows, self._context.only) - self._compiled):
             self._context.facts(node)
             self._compiled.add(node)
-        if self._bridge is None:
-            from corehost.alembic.bridge import Bridge
-
-            self._bridge = Bridge(self._connection)
 
     def _runner(self, name: str) -> BranchRunner:
         if name not in self._runners:
@@ -202,53 +207,65 @@ class MigrationPass:
 
     def _await(self, view: _View) -> None:
         """Somebody else has what is ready: say so, let the connection go, look again in a while."""
-        keys = {self._key(node.branch) for node in view.frontier.ready()}
-        found = holders(self._connection, sorted(keys)) if self._connection is not None else {}
-        message = self._waiting_for(found)
-        self._context.observer.waiting(message)
-        self._pace.note(
-            (view.state.fingerprint(), tuple(sorted((h.pid, h.since) for h in found.values() if h.since))),
-            active=any(holder.active for holder in found.values()),
+        ready = view.frontier.ready()
+        rests = {node: rest for node in ready if (rest := self._rest(view, node.branch))}
+        also = "; ".join(
+            f"revision {node}, which has failed and is tried again in {rest:.0f} s"
+            for node, rest in rests.items()
+        )
+        message = self._waiting.look(
+            self._link.connection,
+            {self._namespace(node.branch) for node in ready},
+            view.state.fingerprint(),
+            also=also or None,
         )
         if not self._wait:
             raise WaitTimedOut(f"not waiting: {message}")
-        if self._pace.timed_out:
-            seconds = self._context.settings.wait_timeout.total_seconds()
-            raise WaitTimedOut(
-                f"nobody has made progress for {seconds:g} s: {message}",
-                hint="look at that session, or end it with 'corehost unlock'",
-            )
-        self._close()
+        if not self._link.announced:
+            self._link.close()
         self._pace.pause()
-
-    def _waiting_for(self, found: Mapping[int, LockHolder]) -> str:
-        schemas = {self._key(n): t.branch.namespace.schema for n, t in self._context.graph.trees.items()}
-        if not found:
-            return "waiting for a namespace that was just given back"
-        return "waiting for " + "; ".join(
-            f"namespace {schemas[key]!r}, held by pid {holder.pid} ({holder.application_name or 'no name'})"
-            + (f" since {holder.since:%Y-%m-%dT%H:%M:%SZ}" if holder.since else "")
-            for key, holder in sorted(found.items(), key=lambda item: schemas[item[0]])
-        )
 
     def _reconnect(self, error: DatabaseUnavailable | ConnectionLost) -> None:
         """The connection is gone: try another one until ``wait_timeout`` has passed."""
-        self._close()
+        self._link.close()
+        if isinstance(error, ConnectionLost):
+            self._count_losses()
         cause = error.__cause__
         passing = isinstance(error, ConnectionLost) or cause is None or is_lost(cause)
         if not passing or not self._wait or self._pace.timed_out:
             if isinstance(error, ConnectionLost):
                 raise DatabaseUnavailable("the connection was lost while a step ran") from error
             raise error
-        _log.warning("%s; trying again", error)
-        self._context.observer.waiting(str(error))
+        if str(error) != self._last_warning:
+            self._last_warning = str(error)
+            _log.warning("%s; trying again", error)
+        self._context.observer.waiting(without_secrets(str(error)))
         self._pace.pause()
 
-    def _settle_doubtful(self) -> None:
+    def _count_losses(self) -> None:
+        """A step that takes its connection with it every time has failed."""
+        for step, _ in self._findings.doubtful:
+            self._findings.lost[step.node] += 1
+            if self._findings.lost[step.node] >= _LOSSES:
+                tree = self._context.graph.trees[step.node.branch]
+                self._findings.blocked[step.node.branch] = StepFailed(
+                    f"the connection was lost {_LOSSES} times while revision {step.node.revision} ran",
+                    where=tree.where(step.node.revision),
+                    hint="the server's log says why",
+                )
+
+    def _refuse_diverged(self, view: _View) -> None:
+        for name, standing in view.standings.items():
+            if standing.blocked:
+                self._findings.blocked[name] = IncompatibleDatabase(
+                    standing.reason or "the database has diverged",
+                    where=self._context.graph.trees[name].where(),
+                )
+
+    def _settle_doubtful(self, connection: Connection) -> None:
         """Count the steps whose COMMIT went through although its answer was lost."""
-        assert self._connection is not None
         for step, lost in self._findings.doubtful:
-            if lost.record.was_applied(self._connection):
+            if lost.record.was_applied(connection):
                 duration = (time.monotonic() - lost.began) * 1000
                 self._findings.applied.append(
                     StepResult(
@@ -269,9 +286,3 @@ class MigrationPass:
             waited_ms=self._pace.waited * 1000,
             ready=ready,
         )
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            with suppress(psycopg.Error):
-                self._connection.close()
-        self._connection, self._bridge, self._configured = None, None, False

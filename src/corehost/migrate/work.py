@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from corehost.core.errors import IncompatibleDatabase, MigrationError, StepFailed
 from corehost.core.graph import Graph
-from corehost.core.namespace import LEDGER
+from corehost.core.namespace import LEDGER, LEDGER_NAMESPACE
 from corehost.core.plan import Frontier, Step, step_at
 from corehost.core.results import StepResult
 from corehost.core.revision import Node, SourceFacts
@@ -18,16 +19,16 @@ from corehost.core.settings import Settings
 from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost, StepContexts, StepHook, StepRunner
-from corehost.readiness.look import look
 from corehost.migrate.observer import Observer
 from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
-from corehost.postgres.prepare import create_extensions, create_version_table, missing_extensions
 from corehost.postgres.locks import LockSet
+from corehost.postgres.prepare import create_extensions, create_version_table, missing_extensions
 from corehost.postgres.session import StepSession
+from corehost.readiness.look import look
 
 if TYPE_CHECKING:
-    from corehost.alembic.bridge import Bridge, BranchRunner
+    from corehost.alembic.bridge import BranchRunner, Bridge
 
 _log = logging.getLogger("corehost")
 
@@ -46,6 +47,8 @@ class PassContext:
     step_finished: Callable[[Step, StepResult], None]
     observer: Observer
     only: str | None = None
+    old_failures: frozenset[int] = frozenset()
+    """The ledger's ids of failures that were there when the pass began: these are tried again."""
     pass_id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -58,7 +61,9 @@ class Findings:
     blocked: dict[str, MigrationError] = field(default_factory=dict)
     """Branch -> why nothing of it may be run (again) in this pass."""
     doubtful: list[tuple[Step, ConnectionLost]] = field(default_factory=list)
-    """Steps whose COMMIT was never answered."""
+    """Steps that lost their connection, and may be committed."""
+    lost: Counter[Node] = field(default_factory=Counter)
+    """How often a step has lost its connection."""
 
 
 class NamespaceWork:
@@ -110,7 +115,9 @@ class NamespaceWork:
                 break
             if self._run(step, current, state) is None:
                 break
-            current[node.branch] = self._runner_of(node.branch).rows_after(current[node.branch], node.revision)
+            current[node.branch] = self._runner_of(node.branch).rows_after(
+                current[node.branch], node.revision
+            )
             frontier.complete(node)
             got_on += 1
         return got_on + len(self._findings.blocked) - blocked_before
@@ -129,13 +136,27 @@ class NamespaceWork:
         attempt = state.open_steps.get(branch.namespace)
         if attempt is not None and attempt.partial:
             node = Node(name, attempt.revision)
-            if attempt.revision in self._context.graph.trees[name].revisions and self._context.facts(node).retry_safe:
+            if (
+                attempt.revision in self._context.graph.trees[name].revisions
+                and self._context.facts(node).retry_safe
+            ):
                 return
             self._findings.blocked[name] = IncompatibleDatabase(
-                f"revision {attempt.revision} is in doubt: it was begun at {attempt.started_at:%Y-%m-%d %H:%M:%S}"
+                f"revision {attempt.revision} is in doubt: begun at {attempt.started_at:%Y-%m-%d %H:%M:%S}"
                 f" by {attempt.host}:{attempt.pid}, and a part of it may be committed",
                 where=where,
                 hint="look at the database, then say how it stands with 'corehost resolve'",
+            )
+        elif (
+            # Somebody has tried it since this pass began: thirty instances need not all do so.
+            attempt is not None
+            and attempt.failed
+            and attempt.id not in self._context.old_failures
+            and attempt.version == branch.origin.version
+        ):
+            self._findings.blocked[name] = StepFailed(
+                f"revision {attempt.revision} failed at {attempt.host}:{attempt.pid}: {attempt.error}",
+                where=replace(where, revision=attempt.revision),
             )
 
     def _next(self, frontier: Frontier, covered: frozenset[str]) -> Node | None:
@@ -167,7 +188,7 @@ class NamespaceWork:
         tree = self._context.graph.trees[name]
         missing = missing_extensions(self._connection, tree.branch.extensions)
         if missing:
-            lock = LockSet(self._connection, self._context.graph.trees[LEDGER].branch.namespace.lock_key)
+            lock = LockSet(self._connection, LEDGER_NAMESPACE)
             if not lock.try_take():
                 return False
             try:
@@ -181,9 +202,7 @@ class NamespaceWork:
                 lock.release()
         if name in state.without_table:
             try:
-                create_version_table(
-                    self._connection, tree.branch, width=max(len(r) for r in tree.revisions)
-                )
+                create_version_table(self._connection, tree.branch, width=max(len(r) for r in tree.revisions))
             except StepFailed as error:
                 self._findings.blocked[name] = error
                 return False

@@ -63,12 +63,12 @@ class Connector:
 
     def _open(self, url: str) -> Connection:
         try:
-            given = psycopg.conninfo.conninfo_to_dict(url)
+            given: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
         except psycopg.ProgrammingError as error:
             raise ConfigurationError(f"the database URL cannot be read: {_first_line(error)}") from None
         transport = {key: value for key, value in _TRANSPORT.items() if key not in given}
         given.update(transport, application_name=application_name())
-        return psycopg.connect(autocommit=True, **given)  # type: ignore[arg-type]
+        return psycopg.connect(autocommit=True, **given)
 
     def _url(self, *, migrating: bool) -> str:
         settings = self._settings
@@ -89,13 +89,15 @@ class Connector:
 def execute(connection: Connection, statement: str, parameters: Any = None) -> Cursor:
     """Run a statement on the simple protocol, so that several may go in one round trip."""
     cursor: Cursor = psycopg.ClientCursor(connection, row_factory=tuple_row)
-    return cursor.execute(statement, parameters)  # type: ignore[arg-type]
+    return cursor.execute(statement, parameters)
 
 
 def is_lost(error: BaseException) -> bool:
     """Whether an error means that the connection is gone and another one may do."""
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return True  # a server that was demoted under us; the name may soon lead to the new one
     return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and (
-        error.sqlstate is None or error.sqlstate[:3] in ("57P", "08", "080") or error.sqlstate[:2] == "08"
+        error.sqlstate is None or error.sqlstate[:3] == "57P" or error.sqlstate[:2] == "08"
     )
 
 
@@ -107,6 +109,11 @@ def translated_errors() -> Iterator[None]:
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseUnavailable(
             f"the database refuses: {_first_line(error)}", hint="grant the role what it needs"
+        ) from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise DatabaseUnavailable(
+            "the database is read-only: a standby, or in the middle of a failover",
+            hint="let migration_url lead to the primary",
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise DatabaseUnavailable(f"the database cannot be reached: {_first_line(error)}") from error

@@ -153,9 +153,9 @@ class StepRecord:
 
 
 def read_history(
-    connection: Connection, *, branch: str | None = None, limit: int = 1000
+    connection: Connection, *, branch: str | None = None, limit: int | None = None
 ) -> tuple[HistoryEntry, ...]:
-    """The newest attempts, oldest first."""
+    """The newest attempts (all without a ``limit``), oldest first."""
     cursor = execute(connection, sql.HISTORY, {"branch": branch, "limit": limit})
     names = [column.name for column in cursor.description or ()]
     entries = [HistoryEntry(**dict(zip(names, row, strict=True))) for row in cursor]

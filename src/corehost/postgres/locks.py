@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from corehost.core.namespace import Namespace
 from corehost.core.results import LockHolder
 from corehost.postgres import sql
 from corehost.postgres.connect import Connection, application_name, execute
@@ -19,17 +20,24 @@ class LockSet:
     Taken and released whole, on the connection on which the steps then run.
     """
 
-    def __init__(self, connection: Connection, own: int, shared: Iterable[int] = ()):
+    def __init__(self, connection: Connection, own: Namespace, shared: Iterable[Namespace] = ()):
         self._connection = connection
-        self.own = own
+        self.own = own.lock_key
         """The key held exclusively."""
-        self.shared = tuple(sorted(set(shared) - {own}))
+        others = {n.lock_key: n.intent_key for n in shared if n.lock_key != self.own}
+        self.shared = tuple(sorted(others))
         """The keys held shared."""
+        self._intents = others
 
-    def try_take(self) -> bool:
-        """Take all keys or none, without waiting; one round trip, two where some could not be had."""
+    def try_take(self, *, politely: bool = True) -> bool:
+        """Take all keys or none, without waiting; one round trip, two where some could not be had.
+
+        ``politely`` leaves a namespace alone that somebody has announced to need for himself; who has
+        announced something himself need not, or two of them could hold each other off for ever.
+        """
         tries = [sql.TRY_EXCLUSIVE.format(key=self.own)]
-        tries += [sql.TRY_SHARED.format(key=key) for key in self.shared]
+        shared = sql.TRY_SHARED_POLITELY if politely else sql.TRY_SHARED
+        tries += [shared.format(key=key, intent=self._intents[key]) for key in self.shared]
         # Nested, so that the first refusal stops the rest: a try that fails may not disturb others.
         mark = sql.MARK_SINCE.format(name="%(name)s")
         expression = f"CASE WHEN {mark} IS NULL THEN 0 ELSE 0 END"
@@ -55,11 +63,24 @@ class LockSet:
         return row is not None and all(row[:count])
 
 
+def announce(connection: Connection, namespace: Namespace) -> bool:
+    """Tell that this session needs a namespace exclusively, until it ends; False where another does."""
+    statement = f"SELECT {sql.TRY_EXCLUSIVE.format(key=namespace.intent_key)}"
+    row = execute(connection, statement).fetchone()
+    return bool(row and row[0])
+
+
+def terminate(connection: Connection, pid: int) -> bool:
+    """End the session of a backend, and with it its locks; False where there is none."""
+    row = execute(connection, sql.TERMINATE, (pid,)).fetchone()
+    return bool(row and row[0])
+
+
 def holders(connection: Connection, keys: Sequence[int]) -> Mapping[int, LockHolder]:
     """Who holds which of these keys exclusively."""
     found = {}
-    for key, pid, name, active in execute(connection, sql.HOLDERS, (list(keys),)):
+    for key, pid, name, active, stuck in execute(connection, sql.HOLDERS, (list(keys),)):
         match = _SINCE.match(name)
         since = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) if match else None
-        found[key] = LockHolder(pid=pid, application_name=name, since=since, active=active)
+        found[key] = LockHolder(pid=pid, application_name=name, since=since, active=active, stuck=stuck)
     return found

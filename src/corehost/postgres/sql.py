@@ -43,7 +43,11 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 ROWS_OF: Final = "SELECT {place}, version_num::text FROM {table}"
 LEDGER_BRANCHES: Final = "SELECT -1, row_to_json(b)::text FROM corehost.branch b"
-OPEN_STEPS: Final = "SELECT -2, row_to_json(s)::text FROM corehost.step s WHERE s.open"
+OPEN_STEPS: Final = """
+SELECT -2, row_to_json(s)::text FROM (
+  SELECT *, extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at)) AS age
+  FROM corehost.step WHERE open
+) s"""
 LINEAGE: Final = """
 SELECT DISTINCT ON (revision) revision, parents, phase, distribution, version
 FROM corehost.step
@@ -56,6 +60,11 @@ ORDER BY revision, id DESC
 _MY_DATABASE: Final = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
 TRY_EXCLUSIVE: Final = "pg_catalog.pg_try_advisory_lock({key})"
 TRY_SHARED: Final = "pg_catalog.pg_try_advisory_lock_shared({key})"
+# Refused while somebody has announced that he needs the namespace for himself.
+TRY_SHARED_POLITELY: Final = (
+    "pg_catalog.pg_try_advisory_lock_shared({intent}) AND pg_catalog.pg_advisory_unlock_shared({intent})"
+    " AND pg_catalog.pg_try_advisory_lock_shared({key})"
+)
 UNLOCK_EXCLUSIVE: Final = "pg_catalog.pg_advisory_unlock({key})"
 UNLOCK_SHARED: Final = "pg_catalog.pg_advisory_unlock_shared({key})"
 # The server records no time at which a granted lock was taken: the holder says it in its name.
@@ -64,13 +73,16 @@ MARK_SINCE: Final = """pg_catalog.set_config('application_name', {name} || ' sin
 UNMARK: Final = "pg_catalog.set_config('application_name', {name}, false)"
 HOLDERS: Final = f"""
 SELECT (l.classid::bigint << 32) | l.objid::bigint, l.pid, coalesce(a.application_name, ''),
-       coalesce(a.state = 'active' AND coalesce(a.wait_event_type, '') NOT IN ('Client', 'Lock'), false)
+       coalesce(a.state = 'active' AND coalesce(a.wait_event_type, '') NOT IN ('Client', 'Lock'), false),
+       coalesce(a.state = 'active' AND a.wait_event_type = 'Client', false)
 FROM pg_catalog.pg_locks l
 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.mode = 'ExclusiveLock'
   AND l.database = {_MY_DATABASE}
   AND ((l.classid::bigint << 32) | l.objid::bigint) = ANY (%s::bigint[])
 """
+
+TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend(%s)"
 
 # --- the pass: under the lock ----------------------------------------------------------------------
 
@@ -94,7 +106,8 @@ WITH held AS (
     AND pid = pg_catalog.pg_backend_pid() AND database = {_MY_DATABASE}
     AND ((classid::bigint << 32) | objid::bigint) = %(key)s
 ), found AS (
-  SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE "C"), '{{{{}}}}') AS rows FROM {{table}}
+  SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE "C"), '{{{{}}}}') AS rows
+  FROM {{table}}
 ), gone AS (
   DELETE FROM {{table}} WHERE version_num::text = ANY (%(removed)s::text[]) RETURNING 1
 ), came AS (
@@ -147,9 +160,13 @@ WITH settled AS (
   UPDATE corehost.step SET open = false
   WHERE open AND NOT partial AND schema_name = %(schema_name)s AND version_table = %(version_table)s
 )
-INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, open, started_at, finished_at, duration_ms, error)
+INSERT INTO corehost.step
+  ({_STEP_COLUMNS}, outcome, open, started_at, finished_at, duration_ms, error, attempt)
 VALUES ({_STEP_VALUES}, 'failed', true, clock_timestamp() - {_DURATION}, clock_timestamp(), %(duration_ms)s,
-  %(error)s)"""
+  %(error)s, 1 + coalesce((
+    SELECT max(attempt) FROM corehost.step
+    WHERE open AND schema_name = %(schema_name)s AND version_table = %(version_table)s
+      AND revision = %(revision)s), 0))"""
 FAIL_STARTED: Final = """
 UPDATE corehost.step SET outcome = 'failed', finished_at = clock_timestamp(), duration_ms = %(duration_ms)s,
   error = %(error)s
@@ -164,7 +181,8 @@ WHERE pass_id = %(pass_id)s::uuid AND schema_name = %(schema_name)s AND version_
 
 HISTORY: Final = """
 SELECT id, branch, schema_name, version_table, revision, action, outcome, open, partial, parents, depends_on,
-  required, phase, distribution, version, corehost_version, host, pid, started_at, finished_at, duration_ms, error
+  required, phase, distribution, version, corehost_version, host, pid, started_at, finished_at,
+  duration_ms, error
 FROM corehost.step
 WHERE %(branch)s::text IS NULL OR branch = %(branch)s
 ORDER BY id DESC LIMIT %(limit)s

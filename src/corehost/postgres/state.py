@@ -109,4 +109,7 @@ def _open_step(row: Mapping[str, Any]) -> OpenStep:
         host=row["host"],
         pid=row["pid"],
         backend_pid=row["backend_pid"],
+        version=row["version"],
+        attempt=row.get("attempt", 1),
+        age=float(row.get("age") or 0.0),
     )

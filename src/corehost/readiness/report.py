@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from corehost.core.branch import Origin
 from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase, WaitTimedOut
 from corehost.core.graph import Graph
 from corehost.core.plan import Frontier
 from corehost.core.results import BranchStatus
-from corehost.core.branch import Origin
 from corehost.core.revision import Node
 from corehost.core.standing import branch_status, orphans
-from corehost.readiness.pace import Pace
-from corehost.readiness.look import look
 from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
 from corehost.postgres.locks import holders
+from corehost.readiness.look import look
+from corehost.readiness.pace import Pace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,6 +23,7 @@ STATEMENTS = (
       outcome text NOT NULL,
       open boolean NOT NULL DEFAULT false,
       partial boolean NOT NULL DEFAULT false,
+      attempt integer NOT NULL DEFAULT 1,
       parents text[] NOT NULL DEFAULT '{}',
       depends_on text[] NOT NULL DEFAULT '{}',
       required text[] NOT NULL DEFAULT '{}',
@@ -54,10 +55,11 @@ STATEMENTS = (
       PRIMARY KEY (schema_name, version_table)
     )
     """,
-    "COMMENT ON TABLE corehost.step IS 'every attempt to run a revision: by whom, from which package, how long'",
+    "COMMENT ON TABLE corehost.step IS 'every attempt to run a revision: by whom, from where, how long'",
     "COMMENT ON COLUMN corehost.step.open IS 'failed, or begun and not finished, and not settled since'",
-    "COMMENT ON COLUMN corehost.step.partial IS 'a part of it was, or may have been, committed before its end'",
-    "COMMENT ON TABLE corehost.branch IS 'every version table that corehost has written, and the rows it left'",
+    "COMMENT ON COLUMN corehost.step.partial IS 'a part of it is committed, or may be, before its end'",
+    "COMMENT ON COLUMN corehost.step.attempt IS 'which failure in a row of this revision, from 1'",
+    "COMMENT ON TABLE corehost.branch IS 'every version table that corehost has written, and what it left'",
 )
 
 

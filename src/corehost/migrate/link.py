@@ -1,0 +1,96 @@
+"""The pass's connection: opened to look, made fit to lock when there is something to do, let go to wait."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from corehost.core.namespace import Namespace
+from corehost.core.settings import Settings
+from corehost.postgres.connect import Connection, Connector
+from corehost.postgres.locks import LockSet, announce, holders
+from corehost.postgres.pooler import refuse_transaction_pooler
+from corehost.postgres.session import configure, connection_settings
+
+if TYPE_CHECKING:
+    from corehost.alembic.bridge import Bridge
+
+_REFUSALS: Final = 8
+"""So many refusals in a row by shared holders alone, and the need is announced."""
+
+
+class Link:
+    """At most one connection at a time; closed, it holds nothing."""
+
+    def __init__(self, connector: Connector, settings: Settings):
+        self._connector = connector
+        self._settings = settings
+        self._refused: Counter[int] = Counter()
+        self.connection: Connection | None = None
+        """The connection, where there is one."""
+        self.announced = False
+        """Whether this session has told that it needs a namespace for itself."""
+        self._configured = False
+        self._bridge: Any = None
+
+    def open(self) -> Connection:
+        """The connection, a new one where there is none. Raises as Connector.open does."""
+        if self.connection is None:
+            self.connection = self._connector.open(migrating=True)
+        return self.connection
+
+    def try_locks(self, own: Namespace, shared: Iterable[Namespace]) -> LockSet | None:
+        """Take a namespace's lock and those it depends on, all or none; None where one is not to be had.
+
+        Raises PoolerRefused, before anything is locked, behind a transaction pooler.
+        """
+        connection = self.open()
+        if not self._configured:
+            refuse_transaction_pooler(connection, lambda: self._connector.open(migrating=True))
+            configure(connection, connection_settings(self._settings))
+            self._configured = True
+        locks = LockSet(connection, own, shared)
+        if locks.try_take(politely=not self.announced):
+            self._refused.clear()
+            return locks
+        self._count_refusal(connection, own)
+        return None
+
+    def release(self, locks: LockSet) -> None:
+        """Give locks back; where one is gone already, the connection goes with whatever it still holds."""
+        held = False
+        if self.connection is not None and not self.connection.closed:
+            with suppress(psycopg.Error):
+                held = locks.release()
+        if not held or self.announced:
+            self.close()
+
+    def bridge(self) -> Bridge:
+        """SQLAlchemy over this connection; loads Alembic when first asked for."""
+        if self._bridge is None:
+            from corehost.alembic.bridge import Bridge
+
+            self._bridge = Bridge(self.open())
+        bridge: Bridge = self._bridge
+        return bridge
+
+    def close(self) -> None:
+        """Let the connection go, and every lock with it."""
+        if self.connection is not None:
+            with suppress(psycopg.Error):
+                self.connection.close()
+        self.connection, self._bridge = None, None
+        self._configured = self.announced = False
+
+    def _count_refusal(self, connection: Connection, own: Namespace) -> None:
+        """After some refusals announce that the namespace is needed exclusively.
+
+        Only where nobody has it exclusively: shared holders that come and go could keep it away for ever.
+        """
+        self._refused[own.lock_key] += 1
+        if self._refused[own.lock_key] >= _REFUSALS and not self.announced:
+            self.announced = not holders(connection, [own.lock_key]) and announce(connection, own)

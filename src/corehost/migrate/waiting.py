@@ -1,0 +1,77 @@
+"""What a pass does while others hold what it needs: says whom it waits for, ends who is stuck."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from corehost.core.errors import WaitTimedOut
+from corehost.core.namespace import Namespace
+from corehost.core.results import LockHolder
+from corehost.migrate.observer import Observer
+from corehost.postgres.connect import Connection
+from corehost.postgres.locks import holders, terminate
+from corehost.readiness.pace import Pace
+
+_log = logging.getLogger("corehost")
+
+
+class Waiting:
+    """Keeps account of who holds what across the looks of a waiting pass."""
+
+    def __init__(self, pace: Pace, observer: Observer, *, timeout: timedelta, stuck_after: timedelta):
+        self._pace = pace
+        self._observer = observer
+        self._timeout = timeout.total_seconds()
+        self._stuck_after = stuck_after.total_seconds()
+        self._stuck_since: dict[int, float] = {}
+
+    def look(
+        self, connection: Connection | None, namespaces: Iterable[Namespace], seen: Any, *, also: str | None
+    ) -> str:
+        """See who holds these namespaces, and tell; returns what is being waited for.
+
+        Raises WaitTimedOut when nobody has made progress for ``wait_timeout``.
+        """
+        schemas = {namespace.lock_key: namespace.schema for namespace in namespaces}
+        found = holders(connection, sorted(schemas)) if connection is not None else {}
+        if connection is not None:
+            self._end_stuck(connection, found)
+        message = _message(found, schemas, also)
+        self._observer.waiting(message)
+        sinces = tuple(sorted((h.pid, h.since) for h in found.values() if h.since))
+        self._pace.note((seen, sinces), active=any(holder.active for holder in found.values()))
+        if self._pace.timed_out:
+            raise WaitTimedOut(
+                f"nobody has made progress for {self._timeout:g} s: {message}",
+                hint="look at that session, and end it if it is of no use",
+            )
+        return message
+
+    def _end_stuck(self, connection: Connection, found: Mapping[int, LockHolder]) -> None:
+        """End a holder whose client stopped in the middle of a message: no idle time-out ever does."""
+        now = time.monotonic()
+        stuck = {holder.pid: holder for holder in found.values() if holder.stuck and holder.since is not None}
+        self._stuck_since = {pid: self._stuck_since.get(pid, now) for pid in stuck}
+        for pid, since in self._stuck_since.items():
+            if now - since >= self._stuck_after:
+                _log.warning(
+                    "ending session %d (%s): its client has not answered for %g s",
+                    pid,
+                    stuck[pid].application_name,
+                    now - since,
+                )
+                terminate(connection, pid)
+
+
+def _message(found: Mapping[int, LockHolder], schemas: Mapping[int, str], also: str | None) -> str:
+    parts = [
+        f"namespace {schemas[key]!r}, held by pid {holder.pid} ({holder.application_name or 'no name'})"
+        + (f" since {holder.since:%Y-%m-%dT%H:%M:%SZ}" if holder.since else "")
+        for key, holder in sorted(found.items(), key=lambda item: schemas[item[0]])
+    ]
+    parts += [also] if also else []
+    return f"waiting for {'; '.join(parts)}" if parts else "waiting for a namespace that was just given back"
