@@ -7,22 +7,21 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from corehost import schemas
+from corehost.board import Board, Both
 from corehost.config import load_settings
 from corehost.core.branch import Branch
-from corehost.core.errors import CorehostError
+from corehost.core.errors import CorehostError, PassStopped
 from corehost.core.plan import Plan, Step
 from corehost.core.results import MigrationReport, Readiness, StepResult
 from corehost.core.settings import Settings
 from corehost.installation import Installation
 from corehost.lifecycle import Lifecycle
-from corehost.migrate import MigrationPass, Observer, PassContext
+from corehost.migrate import MigrationPass, Observer, PassContext, Stop
 from corehost.postgres.connect import Connection, Connector
-from corehost.postgres.ledger import without_secrets
 
 _log = logging.getLogger("corehost")
 
@@ -40,7 +39,8 @@ class Host:
         self._installation: Installation | None = None
         self._lifecycle: Lifecycle | None = None
         self._lock = threading.RLock()
-        self._board = _Board()
+        self._board = Board()
+        self._stop: Stop | None = None
 
     @classmethod
     def from_config(cls, *, connect: Callable[[], Connection] | None = None, **settings: Any) -> Self:
@@ -124,8 +124,24 @@ class Host:
         self._board.set("ready")
         return report
 
+    def interrupt(self) -> bool:
+        """Ask a pass that runs to end: a waiting one at once, a step within ``shutdown_grace``.
+
+        False where no pass runs. Thread-safe, and safe in a signal handler.
+        """
+        stop = self._stop
+        if stop is None:
+            return False
+        grace = self.settings.shutdown_grace.total_seconds()
+        stop.ask(PassStopped("the pass was asked to end"), grace=grace)
+        return True
+
     def stop(self) -> None:
-        """Every started plugin's ``corehost_shutdown``, in reverse; may be called more than once."""
+        """Every started plugin's ``corehost_shutdown``, in reverse; may be called more than once.
+
+        A pass that runs on another thread is asked to end.
+        """
+        self.interrupt()
         lifecycle, self._lifecycle = self._lifecycle, None
         if lifecycle is not None:
             self._board.set("starting")
@@ -151,17 +167,19 @@ class Host:
 
     def _migrate(self, only: str | None, wait: bool, observer: Observer) -> MigrationReport:
         installation = self.installation
-        runner = self._pass(installation, _Both(self._board, observer), only=only, wait=wait)
+        runner = self._pass(installation, Both(self._board, observer), only=only, wait=wait)
         hook = self.hook
         if hook.corehost_before_migrate.get_hookimpls() and (plan := self.plan(only=only)):
             hook.corehost_before_migrate(plan=plan)
         report = MigrationReport()
+        self._stop = runner.stop
         try:
             report = runner.run()
         except CorehostError as error:
             report = getattr(error, "report", None) or report
             raise
         finally:
+            self._stop = None
             _quietly("corehost_after_migrate", lambda: hook.corehost_after_migrate(report=report))
         return report
 
@@ -174,12 +192,11 @@ class Host:
             """Those of the branch's own plugin, and of modules that are no branch: the host's own."""
             found: list[AbstractContextManager[Any]] = []
             for implementation in hook.corehost_migration_context.get_hookimpls():
-                if implementation.plugin_name in installation.graph.trees.keys() - {branch.name}:
+                if implementation.plugin_name in {*installation.order} - {branch.name}:
                     continue
-                if (
-                    entered := implementation.function(*_arguments(implementation, branch=branch))
-                ) is not None:
-                    found.append(entered)
+                context: Any = implementation.function(*_arguments(implementation, branch=branch))
+                if context is not None:
+                    found.append(context)
             return found
 
         def finished(step: Step, result: StepResult) -> None:
@@ -196,77 +213,6 @@ class Host:
             only=only,
         )
         return MigrationPass(context, self._connector, wait=wait)
-
-
-class _Board(Observer):
-    """The instance's state, as probes read it: one value, replaced whole, so that no reader locks."""
-
-    def __init__(self) -> None:
-        self.readiness = Readiness(ready=False, state="starting", since=datetime.now(UTC))
-        self._steps = 0
-        self._left = 0
-
-    def set(self, state: Any, **details: Any) -> None:
-        """Enter a state, or tell more of it."""
-        since = self.readiness.since if self.readiness.state == state else datetime.now(UTC)
-        self.readiness = Readiness(ready=state == "ready", state=state, since=since, **details)
-
-    def failed(self, error: BaseException) -> None:
-        """The start has failed; probes say why, without secrets."""
-        where = getattr(error, "where", None)
-        self.set(
-            "failed",
-            branch=getattr(where, "branch", None),
-            revision=getattr(where, "revision", None),
-            message=without_secrets(getattr(error, "message", type(error).__name__)),
-        )
-
-    def planned(self, steps: int) -> None:
-        self._steps = max(self._steps, steps)
-        self._left = steps
-
-    def waiting(self, message: str) -> None:
-        self.set("waiting", message=message, step=self._steps - self._left, steps=self._steps)
-
-    def step_started(self, step: Step) -> None:
-        done = self._steps - self._left
-        self.set(
-            "migrating",
-            branch=step.node.branch,
-            revision=step.node.revision,
-            step=done + 1,
-            steps=self._steps,
-        )
-
-    def step_finished(self, step: Step, result: StepResult) -> None:
-        self._left -= result.outcome == "applied"
-
-
-class _Both(Observer):
-    """Tells two observers."""
-
-    def __init__(self, first: Observer, second: Observer):
-        self._observers = (first, second)
-
-    def planned(self, steps: int) -> None:
-        for observer in self._observers:
-            observer.planned(steps)
-
-    def waiting(self, message: str) -> None:
-        for observer in self._observers:
-            observer.waiting(message)
-
-    def step_started(self, step: Step) -> None:
-        for observer in self._observers:
-            observer.step_started(step)
-
-    def step_finished(self, step: Step, result: StepResult) -> None:
-        for observer in self._observers:
-            observer.step_finished(step, result)
-
-    def retrying(self, step: Step, reason: str, attempt: int) -> None:
-        for observer in self._observers:
-            observer.retrying(step, reason, attempt)
 
 
 def _arguments(implementation: Any, **known: Any) -> list[Any]:

@@ -22,7 +22,12 @@ COMMANDS: Final = {
     "migrate": ("corehost.cli.commands.migrate:migrate", "Wait for others, apply what is pending."),
     "plan": ("corehost.cli.commands.plan:plan", "Show the steps that a pass would run; change nothing."),
     "plugins": ("corehost.cli.commands.plugins:plugins", "Show what was found, and what is wrong with it."),
+    "resolve": ("corehost.cli.commands.resolve:resolve", "Settle a step that a crash left in doubt."),
     "status": ("corehost.cli.commands.status:status", "Show every branch: state, applied, pending, lock."),
+    "unlock": (
+        "corehost.cli.commands.unlock:unlock",
+        "Name who holds a branch's lock, and end that session.",
+    ),
     "wait": ("corehost.cli.commands.wait:wait", "Wait, without any lock, until the database is ready."),
 }
 """Name -> where it is, and the first line of its help, so that the list of commands imports none of them."""

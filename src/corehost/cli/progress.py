@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ class Quiet(Observer):
 
     def planned(self, steps: int) -> None:
         """A look: the place where a signal counts whose exception was lost to another one."""
-        if number := received():
+        if (number := received()) is signal.SIGINT:
             raise Interrupted(number)
 
     def step_finished(self, step: Step, result: StepResult) -> None:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -32,11 +32,14 @@ class Interrupted(KeyboardInterrupt):
 class _Handler:
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self.gently: Callable[[], bool] | None = None
         self._at = 0.0
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.received is None:
             self.received, self._at = signal.Signals(number), time.monotonic()
+            if number == signal.SIGTERM and self.gently is not None and self.gently():
+                return
             raise Interrupted(self.received)
         if time.monotonic() - self._at > _ONE_REQUEST:
             # Asked again: the clean-up hangs, or somebody's code swallowed the first one.
@@ -65,6 +68,24 @@ def interruptible() -> Iterator[None]:
         for number, action in before.items():
             signal.signal(number, action)
         _handler = None
+
+
+@contextmanager
+def gently(ask: Callable[[], bool]) -> Iterator[None]:
+    """On SIGTERM call ``ask`` first; where it says True, the work inside ends by itself, soon.
+
+    Raises Interrupted at its end then. SIGINT, which somebody at a keyboard sends, is not put off.
+    """
+    if _handler is None:
+        yield
+        return
+    _handler.gently = ask
+    try:
+        yield
+    finally:
+        _handler.gently = None
+        if _handler.received is signal.SIGTERM:
+            raise Interrupted(_handler.received)
 
 
 def received() -> signal.Signals | None:

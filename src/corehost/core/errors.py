@@ -13,7 +13,8 @@ CorehostError
     ├── StepFailed                a revision failed and was recorded (exit 1)
     ├── PoolerRefused             the connection goes through a transaction pooler (exit 2)
     ├── IncompatibleDatabase      this code cannot serve this database (exit 5)
-    ├── WaitTimedOut              nobody made progress for too long (exit 4)
+    ├── WaitTimedOut              nobody made progress for too long, or the pass took too long (exit 4)
+    ├── PassStopped               this process was asked to end (exit 143)
     └── DatabaseUnavailable       the database cannot be reached, or refuses the connection (exit 6)
 """
 
@@ -198,6 +199,13 @@ class WaitTimedOut(MigrationError):
 
     code = "wait_timeout"
     exit_code = 4
+
+
+class PassStopped(MigrationError):
+    """This process was asked to end; the step that ran has finished, or is rolled back."""
+
+    code = "stopped"
+    exit_code = 143
 
 
 class DatabaseUnavailable(MigrationError):

@@ -71,6 +71,10 @@ class Settings:
     """How often a step is tried that cannot have its table locks."""
     statement_timeout: timedelta = timedelta(0)
     """PostgreSQL's statement_timeout of a step; 0: none."""
+    shutdown_grace: timedelta = timedelta(seconds=20)
+    """How long a step may go on after this process was asked to end; then it is rolled back."""
+    pass_timeout: timedelta = timedelta(0)
+    """How long the whole pass may take; 0: for ever."""
     holder_idle_timeout: timedelta = timedelta(minutes=5)
     """A holder of a lock that does nothing for so long is cut off."""
     search_path_public: bool = True

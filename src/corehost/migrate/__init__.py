@@ -2,6 +2,7 @@
 
 from corehost.migrate.observer import Observer
 from corehost.migrate.run import MigrationPass
+from corehost.migrate.stop import Stop
 from corehost.migrate.work import PassContext
 
-__all__ = ["MigrationPass", "Observer", "PassContext"]
+__all__ = ["MigrationPass", "Observer", "PassContext", "Stop"]

@@ -21,6 +21,7 @@ from corehost.core.plan import Step
 from corehost.core.results import StepResult
 from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
+from corehost.migrate.stop import Stop
 from corehost.postgres.connect import Connection, execute, is_lost
 from corehost.postgres.ledger import LockLost, RowsChanged, StepRecord, without_secrets
 from corehost.postgres.session import StepSession
@@ -68,6 +69,7 @@ class StepRunner:
     """The context managers to be entered around a step."""
     before_step: StepHook
     """Told before the step; its exception fails the step."""
+    stop: Stop
 
     def run(
         self, step: Step, rows: Sequence[str], *, required: Sequence[str], settle: bool, has_ledger: bool
@@ -90,6 +92,8 @@ class StepRunner:
                 if is_lost(cause) or self.connection.closed:
                     raise ConnectionLost(record, started_at, began) from error
                 self.session.forget()
+                if (stopped := self.stop.reason(cause)) is not None:
+                    raise stopped from error
                 if (
                     isinstance(cause, _RETRYABLE)
                     and attempt < self.settings.lock_attempts
@@ -99,7 +103,8 @@ class StepRunner:
                     _log.info(
                         "%s cannot have its locks (attempt %d): %s", step.node, attempt, _first_line(cause)
                     )
-                    time.sleep(_backoff(attempt))
+                    self.stop.sleep(_backoff(attempt))
+                    self.stop.check()
                     continue
                 failure = self._failed(step, record, error, began, has_ledger=has_ledger)
                 failure.__cause__ = error

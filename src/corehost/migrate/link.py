@@ -11,6 +11,7 @@ import psycopg
 
 from corehost.core.namespace import Namespace
 from corehost.core.settings import Settings
+from corehost.migrate.stop import Stop
 from corehost.postgres.connect import Connection, Connector
 from corehost.postgres.locks import LockSet, announce, holders
 from corehost.postgres.pooler import refuse_transaction_pooler
@@ -26,9 +27,10 @@ _REFUSALS: Final = 8
 class Link:
     """At most one connection at a time; closed, it holds nothing."""
 
-    def __init__(self, connector: Connector, settings: Settings):
+    def __init__(self, connector: Connector, settings: Settings, stop: Stop):
         self._connector = connector
         self._settings = settings
+        self._stop = stop
         self._refused: Counter[int] = Counter()
         self.connection: Connection | None = None
         """The connection, where there is one."""
@@ -41,6 +43,7 @@ class Link:
         """The connection, a new one where there is none. Raises as Connector.open does."""
         if self.connection is None:
             self.connection = self._connector.open(migrating=True)
+            self._stop.use(self.connection)
         return self.connection
 
     def try_locks(self, own: Namespace, shared: Iterable[Namespace]) -> LockSet | None:
@@ -80,6 +83,7 @@ class Link:
 
     def close(self) -> None:
         """Let the connection go, and every lock with it."""
+        self._stop.use(None)
         if self.connection is not None:
             with suppress(psycopg.Error):
                 self.connection.close()

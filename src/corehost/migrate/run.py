@@ -61,8 +61,10 @@ class MigrationPass:
         self._context = context
         self._wait = wait
         self._findings = Findings()
-        self._pace = Pace(context.settings.wait_timeout)
-        self._link = Link(connector, context.settings)
+        self.stop = context.stop
+        """Asks this pass to end."""
+        self._pace = Pace(context.settings.wait_timeout, sleep=self.stop.sleep)
+        self._link = Link(connector, context.settings, self.stop)
         self._runners: dict[str, BranchRunner] = {}
         self._compiled: set[Node] = set()
         self._first_look = True
@@ -90,17 +92,21 @@ class MigrationPass:
         Raises MigrationError (StepFailed, IncompatibleDatabase, WaitTimedOut, DatabaseUnavailable,
         GraphError), its ``report`` saying what this process had applied.
         """
+        if seconds := self._context.settings.pass_timeout.total_seconds():
+            self.stop.ask_after(seconds, WaitTimedOut(f"the pass has taken longer than {seconds:g} s"))
         try:
             self._run()
         except MigrationError as error:
             error.report = self._report(ready=False)
             raise
         finally:
+            self.stop.close()
             self._link.close()
         return self._report(ready=True)
 
     def _run(self) -> None:
         while True:
+            self.stop.check()
             try:
                 with translated_errors():
                     view = self._look()

@@ -20,6 +20,7 @@ from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost, StepContexts, StepHook, StepRunner
 from corehost.migrate.observer import Observer
+from corehost.migrate.stop import Stop
 from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
 from corehost.postgres.locks import LockSet
@@ -46,6 +47,7 @@ class PassContext:
     step_started: StepHook
     step_finished: Callable[[Step, StepResult], None]
     observer: Observer
+    stop: Stop = field(default_factory=Stop)
     only: str | None = None
     old_failures: frozenset[int] = frozenset()
     """The ledger's ids of failures that were there when the pass began: these are tried again."""
@@ -110,6 +112,7 @@ class NamespaceWork:
             self._judge(name, state, judged[name])
         frontier = Frontier(graph, graph.pending(current, self._context.only))
         while (node := self._next(frontier, covered)) is not None:
+            self._context.stop.check()
             step = self._step(node)
             if not self._prepare(step, state):
                 break
@@ -227,6 +230,7 @@ class NamespaceWork:
             observer=context.observer,
             contexts=context.contexts,
             before_step=context.step_started,
+            stop=context.stop,
         )
         try:
             result, failure = runner.run(

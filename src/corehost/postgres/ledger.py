@@ -91,6 +91,10 @@ class StepRecord:
         """Whether 'started' was written, since a part of the step was about to be committed."""
         return self._started_id is not None
 
+    def adopt(self, started_id: int) -> None:
+        """Finish what an earlier attempt had begun."""
+        self._started_id = started_id
+
     def start(self, connection: Connection, *, duration_ms: float) -> None:
         """Write 'started' in the transaction that is about to be committed."""
         if self._started_id is None:

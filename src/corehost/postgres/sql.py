@@ -171,6 +171,10 @@ FAIL_STARTED: Final = """
 UPDATE corehost.step SET outcome = 'failed', finished_at = clock_timestamp(), duration_ms = %(duration_ms)s,
   error = %(error)s
 WHERE id = %(started_id)s"""
+ROLLED_BACK: Final = """
+UPDATE corehost.step SET outcome = 'rolled_back', open = false, action = 'resolve',
+  finished_at = clock_timestamp()
+WHERE id = %s AND open"""
 IS_STARTED: Final = "SELECT 1 FROM corehost.step WHERE id = %(started_id)s"
 APPLIED_BY_PASS: Final = """
 SELECT 1 FROM corehost.step

@@ -28,10 +28,11 @@ def migrate(run: Invocation, plan_only: bool, branch: str | None, wait: bool) ->
     if plan_only:
         return _plan(run, branch)
     from corehost.cli.progress import progress
+    from corehost.cli.signals import gently
     from corehost.core.errors import MigrationError
 
     host = run.host
-    with progress(quiet=run.quiet) as observer:
+    with progress(quiet=run.quiet) as observer, gently(host.interrupt):
         try:
             report = host.migrate(only=branch, wait=wait, observer=observer)
         except MigrationError as error:
