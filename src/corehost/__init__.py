@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from corehost.core.branch import Branch
     from corehost.core.errors import (
         AmbiguousRevisionError,
         ConfigurationError,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         IncompatibleDatabase,
         MigrationError,
         MissingRevisionError,
+        PassStopped,
         PluginError,
         PoolerRefused,
         RevisionFileError,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousRevisionError",
+    "Branch",
     "ConfigurationError",
     "CorehostError",
     "CycleError",
@@ -53,6 +56,7 @@ __all__ = [
     "MigrationReport",
     "MissingRevisionError",
     "Observer",
+    "PassStopped",
     "Plan",
     "PluginError",
     "PluginSpec",
@@ -71,6 +75,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "Branch": "corehost.core.branch",
     "HealthServer": "corehost.web.server",
     "Host": "corehost.host",
     "MigrationReport": "corehost.core.results",
