@@ -82,8 +82,7 @@ class Host:
     def plan(self, *, only: str | None = None) -> Plan:
         """The ordered steps that a pass would run now; changes nothing."""
         installation = self.installation
-        plan = self._pass(installation, Observer(), only=only).plan()
-        return plan.with_facts({step.node: installation.facts(step.node) for step in plan.steps})
+        return _with_facts(installation, self._pass(installation, Observer(), only=only).plan())
 
     def migrate(
         self, *, only: str | None = None, wait: bool = True, observer: Observer | None = None
@@ -169,8 +168,6 @@ class Host:
         installation = self.installation
         runner = self._pass(installation, Both(self._board, observer), only=only, wait=wait)
         hook = self.hook
-        if hook.corehost_before_migrate.get_hookimpls() and (plan := self.plan(only=only)):
-            hook.corehost_before_migrate(plan=plan)
         report = MigrationReport()
         self._stop = runner.stop
         try:
@@ -202,17 +199,26 @@ class Host:
         def finished(step: Step, result: StepResult) -> None:
             _quietly("corehost_step_finished", lambda: hook.corehost_step_finished(step=step, result=result))
 
+        def before(plan: Plan) -> None:
+            if hook.corehost_before_migrate.get_hookimpls():
+                hook.corehost_before_migrate(plan=_with_facts(installation, plan))
+
         context = PassContext(
             graph=installation.graph,
             settings=self.settings,
             facts=installation.facts,
             contexts=contexts,
+            before=before,
             step_started=lambda step: hook.corehost_step_started(step=step),
             step_finished=finished,
             observer=observer,
             only=only,
         )
         return MigrationPass(context, self._connector, wait=wait)
+
+
+def _with_facts(installation: Installation, plan: Plan) -> Plan:
+    return plan.with_facts({step.node: installation.facts(step.node) for step in plan.steps})
 
 
 def _arguments(implementation: Any, **known: Any) -> list[Any]:

@@ -8,15 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from corehost.core.errors import (
-    DatabaseUnavailable,
-    IncompatibleDatabase,
-    MigrationError,
-    StepFailed,
-    WaitTimedOut,
-)
+from corehost.core.errors import DatabaseUnavailable, MigrationError, StepFailed, WaitTimedOut
 from corehost.core.namespace import LEDGER, Namespace
-from corehost.core.plan import Frontier, Plan, step_at
+from corehost.core.plan import Frontier, Plan, make_plan
 from corehost.core.results import MigrationReport, StepResult
 from corehost.core.revision import Node
 from corehost.core.standing import Standing
@@ -24,7 +18,7 @@ from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
 from corehost.migrate.link import Link
 from corehost.migrate.waiting import Waiting
-from corehost.migrate.work import Findings, NamespaceWork, PassContext
+from corehost.migrate.work import Findings, NamespaceWork, PassContext, diverged
 from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
 from corehost.postgres.ledger import without_secrets
 from corehost.readiness.look import look
@@ -68,6 +62,7 @@ class MigrationPass:
         self._runners: dict[str, BranchRunner] = {}
         self._compiled: set[Node] = set()
         self._first_look = True
+        self._announced, self._ready = False, False
         self._last_warning = ""
         settings = context.settings
         self._waiting = Waiting(
@@ -82,7 +77,7 @@ class MigrationPass:
         try:
             with translated_errors():
                 view = self._look()
-            return Plan(steps=tuple(step_at(self._context.graph, n) for n in view.frontier.drain()))
+            return make_plan(self._context.graph, view.rows, only=self._context.only)
         finally:
             self._link.close()
 
@@ -102,7 +97,7 @@ class MigrationPass:
         finally:
             self.stop.close()
             self._link.close()
-        return self._report(ready=True)
+        return self._report(ready=self._ready)
 
     def _run(self) -> None:
         while True:
@@ -111,8 +106,9 @@ class MigrationPass:
                 with translated_errors():
                     view = self._look()
                     if not len(view.frontier):
-                        self._refuse_diverged(view)
+                        self._judge(view)
                         break
+                    self._announce(view)
                     worked = self._work(view)
             except (DatabaseUnavailable, ConnectionLost) as error:
                 self._reconnect(error)
@@ -260,13 +256,19 @@ class MigrationPass:
                     hint="the server's log says why",
                 )
 
-    def _refuse_diverged(self, view: _View) -> None:
-        for name, standing in view.standings.items():
-            if standing.blocked:
-                self._findings.blocked[name] = IncompatibleDatabase(
-                    standing.reason or "the database has diverged",
-                    where=self._context.graph.trees[name].where(),
-                )
+    def _announce(self, view: _View) -> None:
+        """Tell once that there is something to do, before the first lock is tried."""
+        if not self._announced:
+            self._announced = True
+            self._context.before(make_plan(self._context.graph, view.rows, only=self._context.only))
+
+    def _judge(self, view: _View) -> None:
+        """Nothing is left to do: may this code serve? A branch may have diverged with nothing pending."""
+        graph = self._context.graph
+        self._ready = not graph.pending(view.rows) and not any(s.blocked for s in view.standings.values())
+        for name in graph.wanted(self._context.only):
+            if (standing := view.standings[name]).blocked:
+                self._findings.blocked[name] = diverged(graph.trees[name], standing)
 
     def _settle_doubtful(self, connection: Connection) -> None:
         """Count the steps whose COMMIT went through although its answer was lost."""

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from corehost.core.errors import IncompatibleDatabase, MigrationError, StepFailed
 from corehost.core.graph import Graph
 from corehost.core.namespace import LEDGER, LEDGER_NAMESPACE
-from corehost.core.plan import Frontier, Step, step_at
+from corehost.core.plan import Frontier, Plan, Step, step_at
 from corehost.core.results import StepResult
 from corehost.core.revision import Node, SourceFacts
 from corehost.core.settings import Settings
 from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
+from corehost.core.tree import BranchTree
 from corehost.migrate.attempt import ConnectionLost, StepContexts, StepHook, StepRunner
 from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
@@ -44,6 +45,8 @@ class PassContext:
     """What a revision's source tells; compiles the file, raises RevisionFileError."""
     contexts: StepContexts
     """The context managers that plugins and host want around a branch's steps."""
+    before: Callable[[Plan], None] = lambda _: None
+    """Told once, where there is something to do, before the first lock is tried."""
     step_started: StepHook
     step_finished: Callable[[Step, StepResult], None]
     observer: Observer
@@ -66,6 +69,11 @@ class Findings:
     """Steps that lost their connection, and may be committed."""
     lost: Counter[Node] = field(default_factory=Counter)
     """How often a step has lost its connection."""
+
+
+def diverged(tree: BranchTree, standing: Standing) -> IncompatibleDatabase:
+    """Why nothing of a branch may be run."""
+    return IncompatibleDatabase(standing.reason or "the database has diverged", where=tree.where())
 
 
 class NamespaceWork:
@@ -132,9 +140,7 @@ class NamespaceWork:
             return
         where = branch.origin.where(branch=name)
         if standing.blocked:
-            self._findings.blocked[name] = IncompatibleDatabase(
-                standing.reason or "the database has diverged", where=where
-            )
+            self._findings.blocked[name] = diverged(self._context.graph.trees[name], standing)
             return
         attempt = state.open_steps.get(branch.namespace)
         if attempt is not None and attempt.partial:

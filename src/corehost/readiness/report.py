@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -89,9 +89,12 @@ def is_current(connection: Connection, graph: Graph) -> bool:
     return not graph.pending({name: standing.rows for name, standing in standings.items()})
 
 
-def wait_until_ready(connector: Connector, graph: Graph, *, timeout: timedelta) -> Look:
+def wait_until_ready(
+    connector: Connector, graph: Graph, *, timeout: timedelta, waiting: Callable[[str], None] = lambda _: None
+) -> Look:
     """Look, without any lock, until the database is ready for this code.
 
+    ``waiting`` is told, at each look that finds it is not, what keeps it from being so.
     Raises IncompatibleDatabase at once when waiting cannot help, WaitTimedOut (naming what is pending)
     or DatabaseUnavailable after ``timeout``.
     """
@@ -113,10 +116,10 @@ def wait_until_ready(connector: Connector, graph: Graph, *, timeout: timedelta) 
                 return seen
             if unservable := seen.unservable():
                 raise unservable
+        reason = problem or WaitTimedOut(_pending_text(seen.branches if seen else ()))
         if time.monotonic() >= deadline:
-            if problem is not None:
-                raise problem
-            raise WaitTimedOut(_pending_text(seen.branches if seen else ()))
+            raise reason
+        waiting(reason.message)
         pace.pause()
 
 

@@ -35,6 +35,7 @@ def migrate(run: Invocation, plan_only: bool, branch: str | None, wait: bool) ->
     with progress(quiet=run.quiet) as observer, gently(host.interrupt):
         try:
             report = host.migrate(only=branch, wait=wait, observer=observer)
+            _fill(run, report)
         except MigrationError as error:
             if error.report is not None:
                 _fill(run, error.report)
@@ -42,7 +43,6 @@ def migrate(run: Invocation, plan_only: bool, branch: str | None, wait: bool) ->
         except BaseException:
             run.document["applied"] = _applied(observer.applied)
             raise
-    _fill(run, report)
     run.remark(_summary(report, branch))
     return None
 

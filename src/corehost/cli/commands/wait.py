@@ -22,12 +22,14 @@ def wait(run: Invocation, timeout: timedelta) -> None:
     Exit code 0: it is ready for this code; 4: not within the timeout; 5, at once: waiting cannot help; 6:
     it could not be reached within the timeout.
     """
+    from corehost.cli.progress import Lines, Quiet
     from corehost.readiness import wait_until_ready
 
     graph = run.installation.graph
+    observer = Quiet() if run.quiet else Lines()
     began = time.monotonic()
     try:
-        wait_until_ready(run.connector, graph, timeout=timeout)
+        wait_until_ready(run.connector, graph, timeout=timeout, waiting=observer.waiting)
     finally:
         run.document["waited_ms"] = round((time.monotonic() - began) * 1000, 3)
     run.document["ready"] = True
