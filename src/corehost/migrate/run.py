@@ -105,10 +105,11 @@ class MigrationPass:
             try:
                 with translated_errors():
                     view = self._look()
-                    if not len(view.frontier):
-                        self._judge(view)
-                        break
-                    self._announce(view)
+                if not len(view.frontier):
+                    self._judge(view)
+                    break
+                self._announce(view)
+                with translated_errors():
                     worked = self._work(view)
             except (DatabaseUnavailable, ConnectionLost) as error:
                 self._reconnect(error)
