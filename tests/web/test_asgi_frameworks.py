@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from corehost.asgi import ReadinessGate
-from support.processes import wait_until
+from support.processes import PATIENCE, wait_until
 from support.serving import BlockingHost, status_of, uvicorn_server
 
 Lifespan = Callable[[Any], Any]
@@ -68,7 +68,7 @@ def test_a_framework_starts_after_the_pass_and_stops_before_the_host(
         host.log.append("application stopped")
 
     with uvicorn_server(place(make(lifespan), host)) as client:
-        assert host.running.wait(60)
+        assert host.running.wait(PATIENCE)
         assert status_of(client, "/hello") == 503
         host.release.set()
         wait_until(lambda: status_of(client, "/readyz") == 200)

@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from corehost.asgi import ReadinessGate
 from corehost.core.errors import ConfigurationError, MigrationError
-from support.processes import wait_until
+from support.processes import PATIENCE, wait_until
 from support.serving import BlockingHost, status_of, uvicorn_server
 
 
@@ -47,7 +47,7 @@ def application(host: BlockingHost, *, lifespan: bool = True) -> Any:
 def test_the_port_answers_before_the_pass_has_ended(host: BlockingHost) -> None:
     """While the pass runs an application path gets a 503 in JSON that says what is going on."""
     with uvicorn_server(ReadinessGate(application(host), host)) as client:
-        assert host.running.wait(60)
+        assert host.running.wait(PATIENCE)
         response = client.get("/orders")
         assert response.status_code == 503
         assert response.json() == {
@@ -89,7 +89,7 @@ def test_liveness_does_not_wait_for_the_pass(host: BlockingHost) -> None:
 def test_head_has_the_headers_and_no_body(host: BlockingHost, path: str) -> None:
     """HEAD answers as GET does, without the body."""
     with uvicorn_server(ReadinessGate(application(host), host)) as client:
-        assert host.running.wait(60)
+        assert host.running.wait(PATIENCE)
         got, head = client.get(path), client.head(path)
         assert head.content == b""
         assert head.status_code == got.status_code
@@ -129,7 +129,7 @@ def test_no_request_reaches_the_application_before_it_is_ready(host: BlockingHos
 def test_concurrent_probes_are_answered_while_the_pass_blocks(host: BlockingHost) -> None:
     """Fifty probes at once are all answered although the pass never lets go of its thread."""
     with uvicorn_server(ReadinessGate(application(host), host)) as client:
-        assert host.running.wait(60)
+        assert host.running.wait(PATIENCE)
         with ThreadPoolExecutor(10) as pool:
             statuses = list(pool.map(lambda path: status_of(client, path), ["/readyz", "/livez"] * 25))
         assert statuses == [503, 200] * 25
@@ -163,7 +163,7 @@ def test_the_lifespan_state_needs_no_support_by_the_server(host: BlockingHost) -
         events.put_nowait({"type": "lifespan.shutdown"})
         await lifespan
 
-    asyncio.run(asyncio.wait_for(serve(), 60))
+    asyncio.run(asyncio.wait_for(serve(), PATIENCE))
     assert b"hello" in bodies
 
 
@@ -175,11 +175,17 @@ def test_shutdown_goes_the_other_way_round(host: BlockingHost) -> None:
     assert host.log == ["host started", "application started", "application stopped", "host stopped"]
 
 
-def test_a_server_that_stops_during_the_pass_starts_nothing_more(host: BlockingHost) -> None:
-    """A shutdown while the pass runs stops the host, also what it started after that."""
+def test_a_server_that_stops_while_the_host_waits_starts_nothing_more(
+    host: BlockingHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shutdown does not sit out the wait of a host; what that starts afterwards is stopped again."""
+    monkeypatch.setattr("corehost.web.startup.GRACE", 10 * PATIENCE)
     with uvicorn_server(ReadinessGate(application(host), host)):
-        assert host.running.wait(60)
-    assert host.log == ["host stopped", "host started", "host stopped"]
+        assert host.running.wait(PATIENCE)
+        host.say(state="waiting")
+    assert host.log == []
+    host.release.set()
+    wait_until(lambda: host.log == ["host started", "host stopped"])
 
 
 def test_an_application_without_lifespan_works(host: BlockingHost) -> None:

@@ -71,6 +71,7 @@ def test_a_failure_is_shown_between_two_tries(monkeypatch: pytest.MonkeyPatch) -
     readiness = wait_until(lambda: (r := startup.readiness()).state == "failed" and r)
     assert readiness.message == "the start failed for an unforeseen reason; the log has it"
     startup.end()
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -114,3 +115,29 @@ def test_the_end_interrupts_the_wait_for_the_next_try(monkeypatch: pytest.Monkey
     thread.join(PATIENCE)
     assert not thread.is_alive()
     assert host.starts == 1
+
+
+def test_the_end_waits_for_a_step_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """end() during a migration returns after the start is through, and stops the host only then."""
+    monkeypatch.setattr("corehost.web.startup.GRACE", PATIENCE)
+    host = BlockingHost()
+    startup, _ = begun(host)
+    assert host.running.wait(PATIENCE)
+    ending = threading.Thread(target=startup.end)
+    ending.start()
+    host.release.set()
+    ending.join(PATIENCE)
+    assert not ending.is_alive()
+    assert host.log[:2] == ["host started", "host stopped"]
+
+
+def test_the_end_gives_up_on_a_step_that_does_not_end() -> None:
+    """After the grace end() returns beside the running step, and does not stop the host under it."""
+    host = BlockingHost()
+    startup, thread = begun(host)
+    assert host.running.wait(PATIENCE)
+    startup.end()
+    assert host.stops == 0
+    host.release.set()
+    thread.join(PATIENCE)
+    assert host.log == ["host started", "host stopped"]

@@ -11,7 +11,7 @@ import pytest
 
 from corehost.core.errors import MigrationError
 from corehost.wsgi import ReadinessGate
-from support.processes import wait_until
+from support.processes import PATIENCE, wait_until
 from support.serving import BlockingHost, status_of, wsgi_server
 
 
@@ -32,7 +32,7 @@ def test_the_first_request_starts_the_pass_and_is_answered_at_once(host: Blockin
     """The first request gets a 503 while the pass that it began still runs."""
     with wsgi_server(validator(ReadinessGate(hello, host))) as client:
         response = client.get("/orders")
-        assert host.running.wait(60)
+        assert host.running.wait(PATIENCE)
         assert response.status_code == 503
         assert response.headers["Retry-After"] == "1"
         assert response.json()["ready"] is False
@@ -71,7 +71,7 @@ def test_concurrent_first_requests_start_one_pass(host: BlockingHost) -> None:
     """Twenty first requests at once begin a single pass."""
     with wsgi_server(ReadinessGate(hello, host)) as client, ThreadPoolExecutor(20) as pool:
         statuses = set(pool.map(lambda _: status_of(client, "/"), range(20)))
-        assert host.running.wait(60)
+        assert host.running.wait(PATIENCE)
     assert (statuses, host.starts) == ({503}, 1)
 
 
@@ -85,11 +85,11 @@ def test_a_failed_migration_recovers() -> None:
 
 
 def test_stop_stops_the_host(host: BlockingHost) -> None:
-    """stop() runs the host's shutdown, and the gate starts nothing after it."""
+    """stop() runs the host's shutdown, and no later request starts it again."""
     host.release.set()
     gate = ReadinessGate(hello, host)
-    gate.start()
-    wait_until(lambda: host.ready)
-    gate.stop()
-    gate.start()
+    with wsgi_server(gate) as client:
+        wait_until(lambda: status_of(client, "/") == 200)
+        gate.stop()
+        client.get("/")
     assert host.log == ["host started", "host stopped"]

@@ -6,6 +6,7 @@ import atexit
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ log = logging.getLogger("corehost")
 HOPELESS: Final = frozenset({2, 5})
 """Exit codes of errors that do not pass by trying again."""
 GRACE: Final = 20.0
-"""How long the end waits for a start that is still running, in seconds."""
+"""How long the end waits for a start that is at work, in seconds."""
 
 
 def delays(*, first: float = 1.0, limit: float = 30.0) -> Iterator[float]:
@@ -42,6 +43,7 @@ class Startup:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._up = False
         self._failure: Readiness | None = None
         self._opened = False
         self._serving = False
@@ -93,13 +95,26 @@ class Startup:
         self._failure = _failed(message)
 
     def end(self) -> None:
-        """Try no more and stop the host; blocks for its shut-down hooks."""
+        """Try no more and stop the host; blocks for a step that runs, and for the shut-down hooks.
+
+        A host that waits for others is not waited for: it holds nothing, and if the process lives on
+        its own thread stops it.
+        """
         atexit.unregister(self.end)
-        self._stopping.set()
+        with self._lock:
+            self._stopping.set()
+            thread = None if self._up else self._thread
+        if thread is not None:
+            deadline = time.monotonic() + GRACE
+            while (
+                thread.is_alive()
+                and time.monotonic() < deadline
+                and self._host.readiness().state != "waiting"
+            ):
+                thread.join(0.1)
+            if thread.is_alive():
+                return  # a stop beside a running start would miss what that starts afterwards
         self._host.stop()
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(GRACE)
 
     def _run(self, then: Callable[[], None]) -> None:
         for delay in delays():
@@ -129,10 +144,12 @@ class Startup:
             if self._stopping.wait(delay):
                 return
             self._failure = None
-        if self._stopping.is_set():
-            self._host.stop()  # the end came while the host was starting: it had nothing to stop then
-        else:
+        with self._lock:
+            self._up = not self._stopping.is_set()
+        if self._up:
             then()
+        else:
+            self._host.stop()  # the end came while the host was starting, and may not have waited for it
 
     def _failure_of(self, error: BaseException) -> Readiness:
         readiness = self._host.readiness()
