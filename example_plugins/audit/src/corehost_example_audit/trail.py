@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import corehost
 from corehost_example_audit import actor
 
 if TYPE_CHECKING:
@@ -48,17 +49,12 @@ def write(host: Host) -> None:
     events = [_seen.popleft() for _ in range(len(_seen))]
     rows = [(e.at, e.kind, e.branch, e.revision, e.detail, e.actor) for e in events]
     try:
-        with psycopg.connect(_conninfo(host), application_name="audit", connect_timeout=5) as connection:
-            connection.cursor().executemany(
+        with host.connector.open() as connection, connection.transaction(), connection.cursor() as cursor:
+            cursor.executemany(
                 "INSERT INTO audit.events (at, kind, branch, revision, detail, actor)"
                 " VALUES (%s, %s, %s, %s, %s, %s)",
                 rows,
             )
-    except psycopg.Error as error:
+    except (psycopg.Error, corehost.CorehostError) as error:
         _seen.extendleft(reversed(events))
         log.warning("the trail is not written yet: %s", type(error).__name__)
-
-
-def _conninfo(host: Host) -> str:
-    scheme, separator, rest = (host.settings.database_url or "").partition("://")
-    return scheme.partition("+")[0] + separator + rest  # libpq knows no postgresql+driver://

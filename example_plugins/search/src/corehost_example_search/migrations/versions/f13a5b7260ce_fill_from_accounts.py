@@ -12,7 +12,10 @@ depends_on = None
 
 def upgrade() -> None:
     """Copy slugs and names, where accounts has its table; asked in SQL, so that --sql can print it."""
-    schema = corehost.schema("accounts").replace("'", "''")
+    try:
+        schema = corehost.schema("accounts").replace("'", "''")
+    except corehost.ConfigurationError:
+        return  # not installed: nothing is there yet
     op.execute(
         f"""
         DO $fill$
