@@ -25,7 +25,12 @@ from corehost.migrate.stop import Stop
 from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
 from corehost.postgres.locks import LockSet
-from corehost.postgres.prepare import create_extensions, create_version_table, missing_extensions
+from corehost.postgres.prepare import (
+    create_extensions,
+    create_version_table,
+    drop_invalid_indexes,
+    missing_extensions,
+)
 from corehost.postgres.session import StepSession
 from corehost.readiness.look import look
 
@@ -224,6 +229,12 @@ class NamespaceWork:
         """Run one step; None where the database must be looked at again."""
         context, name = self._context, step.node.branch
         branch = context.graph.trees[name].branch
+        attempt = state.open_steps.get(branch.namespace)
+        if attempt is not None and attempt.partial:
+            for index in drop_invalid_indexes(self._connection, branch.namespace.schema):
+                _log.warning(
+                    "%s: dropped the invalid index %r of an attempt that was cut short", step.node, index
+                )
         context.observer.step_started(step)
         runner = StepRunner(
             connection=self._connection,
@@ -243,7 +254,7 @@ class NamespaceWork:
                 step,
                 current[name],
                 required=[f"{n}@{h}" for n in context.graph.first[name] if n != LEDGER for h in current[n]],
-                settle=branch.namespace in state.open_steps,
+                settle=attempt is not None,
                 has_ledger=state.has_ledger,
             )
         except RowsChanged as error:

@@ -64,6 +64,22 @@ def create_version_table(connection: Connection, branch: Branch, *, width: int) 
         ) from error
 
 
+def invalid_indexes(connection: Connection, schema: str) -> tuple[str, ...]:
+    """The indexes of a schema that a CREATE INDEX CONCURRENTLY has left unfinished."""
+    return tuple(name for (name,) in execute(connection, sql.INVALID_INDEXES, (schema,)))
+
+
+def drop_invalid_indexes(connection: Connection, schema: str) -> tuple[str, ...]:
+    """Drop them, before a step that may have left them is run again.
+
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS would take them for the index that it is to make.
+    """
+    found = invalid_indexes(connection, schema)
+    for name in found:
+        execute(connection, sql.DROP_INDEX.format(schema=sql.quoted(schema), index=sql.quoted(name)))
+    return found
+
+
 def _schema_exists(connection: Connection, schema: str) -> bool:
     # CREATE SCHEMA IF NOT EXISTS asks for the right to create one even where it is there already.
     return execute(connection, sql.SCHEMA_EXISTS, (schema,)).fetchone() is not None

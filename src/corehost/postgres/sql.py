@@ -99,6 +99,19 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = wanted
 """
 CREATE_EXTENSION: Final = "CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA {schema}"
 
+# What CREATE INDEX CONCURRENTLY leaves behind when it is cut short. A partitioned table's index may be
+# invalid by design (relkind I), and one that somebody is building just now is so for a while.
+INVALID_INDEXES: Final = """
+SELECT c.relname
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND NOT i.indisvalid AND c.relkind = 'i'
+  AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
+ORDER BY 1"""
+DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS {schema}.{index}"
+
 _CHECKED: Final = f"""
 WITH held AS (
   SELECT count(*) AS n FROM pg_catalog.pg_locks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from corehost.core.branch import Origin
@@ -16,6 +16,7 @@ from corehost.core.revision import Node
 from corehost.core.standing import branch_status, orphans
 from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
 from corehost.postgres.locks import holders
+from corehost.postgres.prepare import invalid_indexes
 from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
 
@@ -63,6 +64,7 @@ def look_around(connection: Connection, graph: Graph) -> Look:
         )
         for name, tree in graph.trees.items()
     ]
+    found = [_with_indexes(connection, status) if status.state == "in_doubt" else status for status in found]
     ready = not any(s.pending or s.state in ("diverged", "in_doubt") for s in found)
     found += [
         BranchStatus(
@@ -77,6 +79,14 @@ def look_around(connection: Connection, graph: Graph) -> Look:
         for known in orphans(graph, state)
     ]
     return Look(ready=ready, branches=tuple(sorted(found, key=lambda s: (s.branch, s.schema))))
+
+
+def _with_indexes(connection: Connection, status: BranchStatus) -> BranchStatus:
+    """Name the indexes that the step in doubt may have left unfinished."""
+    invalid = invalid_indexes(connection, status.schema)
+    if not invalid:
+        return status
+    return replace(status, reason=f"{status.reason}; INVALID there: index {', '.join(invalid)}")
 
 
 def is_current(connection: Connection, graph: Graph) -> bool:

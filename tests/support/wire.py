@@ -1,0 +1,158 @@
+"""A proxy on the wire between one instance and the server: sees every request, and can stop at any.
+
+Reads just enough of PostgreSQL's protocol to know where a request ends and when it is answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import struct
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+Moment = Literal["before", "during", "after"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: what is answered by one ReadyForQuery."""
+
+    number: int
+    """Its place among all requests of the instance, from 0."""
+    text: str
+    """The SQL, shortened; of an extended request the parsed statement."""
+
+
+class Wire:
+    """Listens on a Unix socket and forwards to the server's; ``stop_at`` cuts the instance off there.
+
+    At the request with that number ``on_stop`` is called: before it is forwarded, right after it was (while
+    the server works on it), or when it has been answered and the answer is not yet passed on. Then
+    both sides are closed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        stop_at: int | None = None,
+        moment: Moment = "before",
+        on_stop: Callable[[], None] = lambda: None,
+    ):
+        self._target = conninfo_to_dict(url)
+        self._stop_at = stop_at
+        self._moment = moment
+        self._on_stop = on_stop
+        self._directory = tempfile.mkdtemp(prefix="wire", dir="/tmp")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._lock = threading.Lock()
+        self.requests: list[Request] = []
+        """Every request seen, over all connections, in order."""
+        self.stopped = threading.Event()
+        """Set when the instance was cut off."""
+
+    def __enter__(self) -> Self:
+        path = Path(self._directory, f".s.PGSQL.{self._target.get('port') or 5432}")
+        self._listener.bind(str(path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._listener.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def url(self) -> str:
+        """The server's conninfo, by way of this proxy."""
+        return make_conninfo(**{**self._target, "host": self._directory})
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(
+            os.path.join(str(self._target["host"]), f".s.PGSQL.{self._target.get('port') or 5432}")
+        )
+        with contextlib.suppress(OSError, EOFError), client, server:
+            head = _exactly(client, 4)
+            server.sendall(head + _exactly(client, struct.unpack("!I", head)[0] - 4))
+            held = threading.Event()
+            answers = threading.Thread(target=self._answers, args=(server, client, held), daemon=True)
+            answers.start()
+            self._questions(client, server, held)
+
+    def _questions(self, client: socket.socket, server: socket.socket, held: threading.Event) -> None:
+        unit, text = b"", ""
+        while True:
+            kind, message = _message(client)
+            unit += message
+            if kind in b"QP":
+                text = message[5:].replace(b"\0", b" ").decode(errors="replace")
+            if kind not in b"QS":
+                if kind in b"pX":  # passwords, and good-bye, belong to no request
+                    server.sendall(unit)
+                    unit = b""
+                continue
+            with self._lock:
+                request = Request(len(self.requests), " ".join(text.split())[:120])
+                self.requests.append(request)
+            if request.number == self._stop_at:
+                if self._moment == "before":
+                    return self._stop(client, server)
+                if self._moment == "after":
+                    held.set()
+                server.sendall(unit)
+                if self._moment == "during":
+                    return self._stop(client, server)
+                self.stopped.wait()
+                return None
+            server.sendall(unit)
+            unit = b""
+
+    def _answers(self, server: socket.socket, client: socket.socket, held: threading.Event) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            while True:
+                kind, message = _message(server)
+                if not held.is_set():
+                    client.sendall(message)
+                elif kind == b"Z":
+                    self._stop(client, server)
+        for end in (client, server):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _stop(self, client: socket.socket, server: socket.socket) -> None:
+        self._on_stop()
+        for end in (client, server):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self.stopped.set()
+
+
+def _message(stream: socket.socket) -> tuple[bytes, bytes]:
+    head = _exactly(stream, 5)
+    return head[:1], head + _exactly(stream, struct.unpack("!I", head[1:])[0] - 4)
+
+
+def _exactly(stream: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        part = stream.recv(size - len(found))
+        if not part:
+            raise EOFError
+        found += part
+    return found
