@@ -122,7 +122,10 @@ class BranchRunner:
         script = self._scripts.get_revision(revision)
         assert isinstance(script, LazyScript)
         namespace = self._tree.branch.namespace
-        with EnvironmentContext(self._config, self._scripts, as_sql=False, tag=None) as environment:
+        with (
+            ONE_AT_A_TIME,
+            EnvironmentContext(self._config, self._scripts, as_sql=False, tag=None) as environment,
+        ):
             environment.configure(
                 connection=connection,
                 target_metadata=self._metadata(),
