@@ -1,0 +1,1 @@
+"""A fleet of real host processes on a local PostgreSQL, to look at."""
