@@ -110,7 +110,7 @@ class Host:
     def start(self) -> MigrationReport:
         """The pass, then every plugin's ``corehost_startup`` in dependency order.
 
-        Raises MigrationError; PluginError, naming the plugin, where a start-up hook fails.
+        Raises MigrationError: PluginStartFailed, naming the plugin, where a start-up hook fails.
         """
         self._board.set("starting")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from corehost.core.errors import PluginError
+from corehost.core.errors import PluginStartFailed
 from corehost.installation import Installation
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Lifecycle:
     def start(self, host: Host) -> None:
         """Call every ``corehost_startup``, the host's own hooks first, then by dependency.
 
-        Raises PluginError naming the plugin whose hook failed; those started before are shut down.
+        Raises PluginStartFailed naming the plugin whose hook failed; those started before are shut down.
         """
         for name in self._order:
             try:
@@ -35,7 +35,7 @@ class Lifecycle:
             except Exception as error:
                 self.stop(host)
                 origin = self._origins.get(name)
-                raise PluginError(
+                raise PluginStartFailed(
                     f"plugin {name!r} failed to start: {type(error).__name__}: {error}",
                     where=origin.where(branch=name) if origin else None,
                 ) from error

@@ -45,6 +45,9 @@ class BlockingHost:
         """Change what the host reports of itself."""
         self._readiness = replace(self._readiness, **changes)
 
+    def interrupt(self) -> bool:
+        return False
+
     def start(self) -> MigrationReport:
         self.starts += 1
         self.say(state="migrating", branch="billing", revision="a06d3c88e15b")

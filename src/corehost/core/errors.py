@@ -14,6 +14,7 @@ CorehostError
     ├── PoolerRefused             the connection goes through a transaction pooler (exit 2)
     ├── IncompatibleDatabase      this code cannot serve this database (exit 5)
     ├── WaitTimedOut              nobody made progress for too long, or the pass took too long (exit 4)
+    ├── PluginStartFailed         a plugin's corehost_startup raised (exit 1)
     ├── PassStopped               this process was asked to end (exit 143)
     └── DatabaseUnavailable       the database cannot be reached, or refuses the connection (exit 6)
 """
@@ -199,6 +200,12 @@ class WaitTimedOut(MigrationError):
 
     code = "wait_timeout"
     exit_code = 4
+
+
+class PluginStartFailed(MigrationError):
+    """A plugin's ``corehost_startup`` raised; what was started before it is shut down again."""
+
+    code = "plugin_start"
 
 
 class PassStopped(MigrationError):

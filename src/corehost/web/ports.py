@@ -27,6 +27,10 @@ class StartableHost(ReportingHost, Protocol):
         """Run the pass and the start-up hooks; blocks, and raises CorehostError."""
         ...
 
+    def interrupt(self) -> bool:
+        """Ask a pass that runs on another thread to end soon; False where none runs."""
+        ...
+
     def stop(self) -> None:
         """Run the shut-down hooks; a second call does nothing."""
         ...

@@ -21,7 +21,7 @@ log = logging.getLogger("corehost")
 HOPELESS: Final = frozenset({2, 5})
 """Exit codes of errors that do not pass by trying again."""
 GRACE: Final = 20.0
-"""How long the end waits for a start that is at work, in seconds."""
+"""How long the end waits for a start that is at work, in seconds; its step ends by the host's own grace."""
 
 
 def delays(*, first: float = 1.0, limit: float = 30.0) -> Iterator[float]:
@@ -105,6 +105,7 @@ class Startup:
             self._stopping.set()
             thread = None if self._up else self._thread
         if thread is not None:
+            self._host.interrupt()
             deadline = time.monotonic() + GRACE
             while (
                 thread.is_alive()
@@ -121,6 +122,8 @@ class Startup:
             try:
                 self._host.start()
             except CorehostError as error:
+                if self._stopping.is_set():
+                    return
                 self._failure = self._failure_of(error)
                 if error.exit_code in HOPELESS:
                     log.error("the host cannot start: %s", error, extra={"event": "start.failed"})
