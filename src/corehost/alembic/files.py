@@ -79,9 +79,9 @@ def read_revision(path: str, branch: Branch) -> Revision:
         raise _wrong(*problem, path=path, branch=branch, revision=revision)
     return Revision(
         revision=revision,
-        down_revision=down_revision,
-        depends_on=header.depends_on,
-        branch_labels=header.branch_labels,
+        down_revision=_distinct(down_revision),
+        depends_on=_distinct(header.depends_on),
+        branch_labels=_distinct(header.branch_labels),
         message=header.message,
         path=path,
     )
@@ -110,6 +110,10 @@ def _files(folder: str, recursive: bool) -> Iterator[str]:
         for path in folders:
             if not path.endswith("__pycache__"):
                 yield from _files(path, recursive)
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, names))) if names else names
 
 
 def _problem(

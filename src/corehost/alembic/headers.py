@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ def parsed_header(source: bytes, where: Where) -> Header | None:
     """The header as the syntax tree tells it; None where it is computed."""
     tree = parse(source, where)
     values = module_literals(tree, NAMES)
-    return None if values is None else _header(values, ast.get_docstring(tree, clean=False), where)
+    return None if values is None else _header(values, ast.get_docstring(tree, clean=False) or "", where)
 
 
 def executed_header(path: str, where: Where) -> Header:
@@ -57,8 +57,8 @@ def executed_header(path: str, where: Where) -> Header:
     return _header(values, docstring, where)
 
 
-def execute(path: str, names: Iterable[str], where: Where) -> tuple[dict[str, object], str | None]:
-    """Those attributes of the executed module that it has, and its docstring."""
+def execute(path: str, names: Iterable[str], where: Where) -> tuple[dict[str, object], str]:
+    """Those attributes of the executed module that it has, and its docstring; raises RevisionFileError."""
     from alembic.util import load_python_file  # half a second, and seldom needed
 
     file = Path(path)
@@ -69,13 +69,12 @@ def execute(path: str, names: Iterable[str], where: Where) -> tuple[dict[str, ob
         raise RevisionFileError(
             f"the revision file cannot be imported: {type(error).__name__}: {error}",
             where=where,
-            hint="write its revision, down_revision, depends_on and branch_labels as literals, "
-            "or make what it imports importable",
+            hint=f"write {', '.join(names)} as literals, or make what the file imports importable",
         ) from error
-    return values, module.__doc__
+    return values, module.__doc__ if isinstance(module.__doc__, str) else ""
 
 
-def _header(values: Mapping[str, object], docstring: str | None, where: Where) -> Header:
+def _header(values: Mapping[str, object], docstring: str, where: Where) -> Header:
     revision = values.get("revision")
     if "revision" in values and not isinstance(revision, str):
         raise RevisionFileError(
@@ -86,7 +85,7 @@ def _header(values: Mapping[str, object], docstring: str | None, where: Where) -
         _texts("down_revision", values, where) if "down_revision" in values else None,
         _texts("depends_on", values, where),
         _texts("branch_labels", values, where),
-        first_line(docstring) if docstring else "",
+        first_line(docstring),
     )
 
 
@@ -96,7 +95,7 @@ def _texts(name: str, values: Mapping[str, object], where: Where) -> tuple[str, 
         return ()
     if isinstance(value, str):
         return (value,)
-    if isinstance(value, Iterable) and not isinstance(value, bytes):
+    if isinstance(value, Collection) and not isinstance(value, bytes):
         texts = tuple(value)
         if all(isinstance(text, str) for text in texts):
             # A set has another order in every process.

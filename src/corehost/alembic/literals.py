@@ -99,26 +99,33 @@ class _Module:
 
     def run(self, statement: ast.stmt) -> None:
         """Follow one statement of the outermost level."""
-        if isinstance(statement, ast.AnnAssign) and statement.value is None:
-            return  # an annotation alone binds nothing
-        value = _UNKNOWN
-        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
-            value = self.literal(statement.value)
-        for name in tuple(_bound(statement)):
+        match statement:
+            case ast.AnnAssign(annotation=annotation, value=None):
+                self.forget(annotation)  # it binds nothing, but what is inside it may
+            case ast.AnnAssign(target=annotated, value=ast.expr() as node):
+                value = self.literal(node)
+                self.forget(statement)
+                self.bind(annotated, value)
+            case ast.Assign(targets=targets, value=node):
+                value = self.literal(node)
+                self.forget(statement)
+                if len(targets) > 1 and not _is_immutable(value):
+                    value = _UNKNOWN
+                for target in targets:
+                    self.bind(target, value)
+            case _:
+                self.forget(statement)
+
+    def forget(self, code: ast.AST) -> None:
+        """What the code binds is not known any more."""
+        for name in _bound(code):
             self.values[name] = _UNKNOWN
             if name == "*":
-                self.import_star(statement)
-        if isinstance(statement, ast.AnnAssign):
-            self.bind(statement.target, value)
-        elif isinstance(statement, ast.Assign):
-            if len(statement.targets) > 1 and not _is_immutable(value):
-                value = _UNKNOWN
-            for target in statement.targets:
-                self.bind(target, value)
+                self.import_star(code)
 
-    def import_star(self, statement: ast.stmt) -> None:
+    def import_star(self, code: ast.AST) -> None:
         """Whatever the other module has may now be bound here."""
-        origin = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
+        origin = code.module or "" if isinstance(code, ast.ImportFrom) else ""
         harmless = any(origin == name or origin.startswith(f"{name}.") for name in _HARMLESS_STARS)
         for name in {*self.values, *self.names}:
             if name not in self.names or not harmless:
@@ -178,9 +185,9 @@ def _is_immutable(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | bytes)
 
 
-def _bound(statement: ast.stmt) -> Iterator[str]:
-    """The names that a statement may bind or delete, in blocks too, but not in functions and classes."""
-    stack: list[ast.AST] = [statement]
+def _bound(code: ast.AST) -> Iterator[str]:
+    """The names that code may bind or delete, in blocks too, but not in functions and classes."""
+    stack: list[ast.AST] = [code]
     while stack:
         match node := stack.pop():
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):

@@ -15,7 +15,9 @@ _LEXEME: Final = re.compile(
 )
 _BODY: Final = re.compile(r"\s*do\b.*?\$(\w*)\$(.*?)\$\1\$", _FLAGS)
 _BODY_PARTS: Final = re.compile(r";|\b(?:begin|then|else|loop)\b", _FLAGS)
-_ROUTINE: Final = re.compile(r"(\s*create\b.*?)\bbegin\b.*\bend\b", _FLAGS)
+_ROUTINE: Final = re.compile(
+    r"(\bcreate\b[^;]*?\b(?:function|procedure|trigger)\b[^;]*?)\bbegin\b.*\bend\b", _FLAGS
+)
 _QUOTED: Final = re.compile(r"'((?:[^']|'')*)'")
 
 _ENDS: Final = re.compile(
@@ -37,7 +39,7 @@ _DESTROYS: Final = re.compile(
     r"|drop\s+(?:type|domain|extension)\b.*\bcascade\b"
     r"|truncate\b|(?:with\b.*\b)?delete\s+from\b"
     rf"|{_TABLE}drop\s+(?!(?:{_KEPT})\b)"
-    rf"|{_TABLE}alter\s+(?:column\s+)?\S+\s+(?:set\s+data\s+)?type\s+"
+    rf"|{_TABLE}alter\s+(?:column\s+)?+\S+\s+(?:set\s+data\s+)?type\s+"
     r"(?!(?:text|varchar|character\s+varying)\b(?!\s*[(\[]))"
     r"|alter\s+type\b.*\bdrop\s+attribute\b",
     _FLAGS,
