@@ -1,0 +1,220 @@
+"""Sources of revision files for Hypothesis: plain headers among all that could mislead a reader of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import strategies as st
+
+NAMES: Final = ("revision", "down_revision", "depends_on", "branch_labels")
+
+VALUES: Final = (
+    "None",
+    "'a'",
+    '"b"',
+    "u'c'",
+    "('d',)",
+    "('e', 'f')",
+    '["g"]',
+    "()",
+    "[]",
+    "('h')",
+    "'é'",
+    "''",
+    "'#'",
+    "('\"',)",
+    "(\n    's',\n    't',\n)",
+    "None  # noqa",
+    "'a'  # type: ignore",
+    "'i' 'j'",
+    "('k' 'l')",
+    "f'm'",
+    "'n'.upper()",
+    "'''o'''",
+    '"""p\nq"""',
+    "'r\\x41'",
+    "r'q'",
+    "b'ab'",
+    "( # c ' \n 'u', )",
+    "[\n'aa' # c ' \n]",
+    "'v' + 'w'",
+    "('v',) + ('w',)",
+    "{'x'}",
+    "(None,)",
+    "('y', None)",
+    "'a\\\n b'",
+    "1",
+    "X",
+    "revision",
+    "(revision,)",
+    "('a', *())",
+    "'a' if 1 else 'b'",
+    "[r for r in 'ab']",
+    "(revision := 'w')",
+    "'a'; x = 2",
+    "'a' ; down_revision = 'q'",
+)
+ANNOTATIONS: Final = (
+    "",
+    "",
+    "",
+    ": str",
+    ": str | None",
+    ": Sequence[str] | None",
+    ': "str"',
+    ": (x := int)",
+)
+EQUALS: Final = (" = ", " = ", " = ", "=", " =\\\n ", " \t= ")
+
+HARMLESS: Final = (
+    "",
+    "   ",
+    "\t# c",
+    "# revision = 'comment'",
+    "import os",
+    "import os.path as p, sys",
+    "from os import path, sep",
+    "from os import (  # c\n    path,\n    sep as s,\n)",
+    '"""\nrevision = "alone"\n"""',
+    "'''alone'''",
+    "x = 1",
+    "X = 'const'",
+    "X = ('t1', 't2')",
+    "x = '''\nrevision = 'instr'\n'''",
+    'x = """\ndown_revision = "instr"\n"""',
+    "x = [\n'revision',\n]",
+    "x = (\nrevision\n)",
+    "revision: str",
+    "lambda: revision",
+    "def upgrade():\n    pass",
+    "def upgrade() -> None:\n    revision = 1\n    op.execute('revision')",
+    "def upgrade():\n    op.execute('''\nrevision = 'col0'\n''')",
+    "def upgrade(): pass; revision = 'semi'",
+    "def f(revision=1):\n    pass",
+    "def f():\n    global revision\n    revision = 'g'",
+    "class C:\n    revision = 'cls'",
+    "async def b():\n    revision = 2",
+)
+TRAPS: Final = (
+    "revision = down_revision = 'ch'",
+    "(revision, down_revision) = ('p', 'q')",
+    "revision, down_revision = 'p', None",
+    "*down_revision, a = ('s1', 's2', 3)",
+    "if True:\n    revision = 'c1'",
+    "if False:\n    down_revision = 'c2'\nelse:\n    down_revision = 'c3'",
+    "if 1: depends_on = 'inl'",
+    "try:\n    revision = 'c4'\nexcept Exception:\n    pass",
+    "try:\n    1 / 0\nexcept Exception as revision:\n    pass",
+    "while True:\n    depends_on = 'wh'\n    break",
+    "for revision in ('l1', 'l2'):\n    pass",
+    "match 'm':\n    case revision:\n        pass",
+    "import os as revision",
+    "from os import path as depends_on",
+    "from os.path import *",
+    "from os.path \\\n  import \\\n *",
+    "def revision():\n    pass",
+    "class down_revision:\n    pass",
+    "class C:\n    global depends_on\n    depends_on = 'cls'",
+    "def f():\n    global revision\n    revision = 'g'\nf()",
+    "def dec(f):\n    global revision\n    revision = 'dec'\n    return f\n@dec\ndef g(): pass",
+    "def f(x=(down_revision := 'dflt')):\n    pass",
+    "[(revision := q) for q in 'ab']",
+    "depends_on: (revision := 'annotation')",
+    "globals()['revision'] = 'glob'",
+    "globals().update(depends_on='u')",
+    "exec('depends' + '_on = \"q\"')",
+    "vars()['depends_' 'on'] = 'v'",
+    "import sys\nsetattr(sys.modules[__name__], 'depends' + '_on', 'sa')",
+    "class Q:\n    def __init__(self):\n        globals()['depends' + '_on'] = 'init'\nQ()",
+    "def __getattr__(name):\n    if name == 'depends_on': return 'ga'\n    raise AttributeError(name)",
+    "depends_on += ('m',)",
+    "depends_on.append('z')",
+    "L = ['l']\nL.append('m')\ndepends_on = L",
+    "depends_on = L = ['q']\nL.append('r')",
+    "depends_on = X",
+    "del X",
+    "del revision",
+    "x = 1; revision = 'semi2'",
+    "s = '''a''' ; revision = 'after'",
+    "'''x\n'''; depends_on = 'after2'",
+    "\frevision = 'ff'",
+    "  \frevision = 'ff2'",
+    "\uff52evision = 'nfkc'",
+    "\uff44epends_on = 'nfkc2'",
+)
+DOCSTRINGS: Final = (
+    "",
+    '"""msg\n\nRevision ID: x\n"""',
+    "'''msg'''",
+    '"one"',
+    "'two'",
+    '""""four"""',
+    '"""a "quoted" b"""',
+    '"""x""" """y"""',
+    '"""x"""\\\n"y"',
+    'r"""raw"""',
+    '"""esc\\n x"""',
+    '"""é ü"""',
+    '"""\n\n  first \n second"""',
+    '"""   """',
+    '""',
+    'f"""f"""',
+    '"""m""".strip()',
+    'b"""x"""',
+    '"""\nrevision = "indoc"\n"""',
+    '"""unterminated',
+    '("paren")',
+    "'''it''s'''",
+    '"""x\u2028y"""',
+)
+LEADS: Final = (
+    "",
+    "",
+    "",
+    "# it's a comment\n",
+    "#!/usr/bin/python\n# -*- coding: utf-8 -*-\n",
+    "# coding: latin-1\n",
+    "\n\n# vim: set fileencoding=cp1252 :\n",
+    "# coding: utf-7\n",
+    "\ufeff",
+    "\ufeff# coding: utf-8\n",
+)
+ENDS: Final = (
+    "\n",
+    "",
+    "  # end",
+    "\n\ndef upgrade() -> None:\n    revision = 2\n\n\ndef downgrade():\n    pass\n",
+)
+
+_PLAIN: Final = "revision = 'abc'\ndown_revision = 'def'"
+
+_assignments = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(NAMES),
+    st.sampled_from(ANNOTATIONS),
+    st.sampled_from(EQUALS),
+    st.sampled_from(VALUES),
+)
+_blocks = st.lists(st.one_of(_assignments, st.sampled_from(HARMLESS), st.sampled_from(TRAPS)), max_size=3)
+
+
+def _source(lead: str, docstring: str, before: list[str], after: list[str], end: str, line_end: str) -> str:
+    text = lead + "\n".join([docstring, *before, _PLAIN, *after]) + end
+    return text.replace("\n", line_end)
+
+
+sources: Final = st.builds(
+    str.encode,
+    st.builds(
+        _source,
+        st.sampled_from(LEADS),
+        st.sampled_from(DOCSTRINGS),
+        st.one_of(st.just([]), _blocks),
+        _blocks,
+        st.sampled_from(ENDS),
+        st.sampled_from(("\n", "\n", "\r\n", "\r")),
+    ),
+    st.sampled_from(("utf-8", "utf-8", "utf-8", "latin-1")),
+    st.just("replace"),
+)
+"""Bytes of revision files, most of which Python can compile."""
