@@ -13,7 +13,7 @@ from corehost.embedded import supervisor
 from corehost.embedded.account import Account
 
 
-class FolderVanished(Exception):  # noqa: N818
+class FolderVanished(Exception):
     """The folder was deleted while it was being joined: its last user has left just now."""
 
 
