@@ -36,10 +36,13 @@ class Fleet:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._unread: dict[int, bytes] = {}
         self._count = count
+        self.began = 0.0
+        """When the first process was started, in seconds since the epoch."""
 
     def __enter__(self) -> Self:
         """Start all; they wait for :meth:`go`."""
         self._folder.mkdir()
+        self.began = time.time()
         try:
             for number in range(1, self._count + 1):
                 self._start(number)

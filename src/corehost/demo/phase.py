@@ -42,7 +42,6 @@ class Phase:
         self._view = view
         self._rows = {number: Row(number=number) for number in fleet.numbers.values()}
         self._ports: dict[int, int] = {}
-        self._began = time.time()
         self._went: float | None = None
         self._show_at = self._ask_at = time.monotonic()
         self._deadline = self._show_at + _PATIENCE
@@ -64,7 +63,7 @@ class Phase:
         self._fleet.dismiss()
         rows = tuple(self._rows.values())
         last = max(row.ready_at for row in rows if row.ready_at is not None)
-        return Outcome(rows=rows, whole=ended - self._began, last_ready=last - self._went)
+        return Outcome(rows=rows, whole=ended - self._fleet.began, last_ready=last - self._went)
 
     def _turn(self) -> None:
         """Take in what is told until it is time to show or to ask again."""
@@ -122,6 +121,9 @@ def check(outcome: Outcome, entries: Sequence[HistoryEntry], *, steps: int) -> N
         raise DemoFailed(f"{steps} steps were pending, {len(applied)} are recorded, {told} were told of")
     complete = max((entry.finished_at.timestamp() for entry in entries if entry.finished_at), default=0.0)
     for row in outcome.rows:
-        if row.admitted_at is not None and row.admitted_at < complete:
-            early = complete - row.admitted_at
-            raise DemoFailed(f"instance {row.number} said 200 {early:.3f} s before the last step was done")
+        for said, at in (("that it was ready", row.ready_at), ("200", row.admitted_at)):
+            if at is not None and at < complete:
+                early = complete - at
+                raise DemoFailed(
+                    f"instance {row.number} said {said} {early:.3f} s before the last step was done"
+                )
