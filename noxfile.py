@@ -29,10 +29,7 @@ TEST_TOOLS = (*WORKSPACE, "--group", "test")
 
 def run_tests(session: nox.Session, *, postgresql: str = "18") -> None:
     """The whole suite; what follows ``--`` goes to pytest."""
-    # loadgroup: tests that share a costly fixture name a group, which one worker runs.
-    session.run(
-        "pytest", "-n", "2", "--dist", "loadgroup", *session.posargs, env={"COREHOST_TEST_PG": postgresql}
-    )
+    session.run("pytest", "-n", "2", *session.posargs, env={"COREHOST_TEST_PG": postgresql})
 
 
 @nox.session

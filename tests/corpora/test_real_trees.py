@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,6 @@ import pytest
 from corehost.embedded import LocalPostgres
 from support.processes import Finished, Processes
 from support.registry import installed
-
-# One fleet serves all of the module's tests: one pytest-xdist worker is to run them.
-pytestmark = pytest.mark.xdist_group("corpora")
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "example_plugins"
@@ -72,31 +70,41 @@ def packages() -> Path:
 
 
 @pytest.fixture(scope="module")
-def new_database(postgres: LocalPostgres) -> Iterator[Callable[[], str]]:
-    """A function that makes an empty database, kept for the module, and returns its libpq URL."""
-    names: list[str] = []
+def fleet(
+    request: pytest.FixtureRequest,
+    packages: Path,
+    postgres: LocalPostgres,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Fleet:
+    """Four instances started at once on an empty database, and a fifth when they had ended.
 
-    def create() -> str:
-        names.append(f"t_{uuid.uuid4().hex[:12]}")
-        admin.execute(f"CREATE DATABASE {names[-1]}")
-        return postgres.url(names[-1])
+    They run once, whichever pytest-xdist worker wants them first; the database goes with the server.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # the one of the whole run
+    kept = folder / "fleet.json"
+    with open(folder / "fleet.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_text(json.dumps(migrated(postgres, packages)))
+    url, *ended = json.loads(kept.read_text())
+    *together, again = (Finished(**one) for one in ended)
+    return Fleet(url=url, together=tuple(together), again=again)
 
+
+def migrated(postgres: LocalPostgres, packages: Path) -> list[Any]:
+    """Migrate a new database; returns its URL and how each instance ended, the fifth last."""
+    name = f"corpora_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres.url(), autocommit=True) as admin:
-        yield create
-        for name in names:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="module")
-def fleet(packages: Path, new_database: Callable[[], str]) -> Fleet:
-    """Four instances started at once on an empty database, and a fifth when they had ended."""
+        admin.execute(f"CREATE DATABASE {name}")
+    url = postgres.url(name)
     command = ("migrate", "--json", "--config", str(HERE / "corehost.toml"))
-    url = new_database()
     with Processes() as running:
         started = running.together(4, *command, database=url, path=[packages])
-        together = tuple(process.wait(PATIENCE) for process in started)
-        again = running.corehost(*command, database=url, path=[packages]).wait(PATIENCE)
-    return Fleet(url=url, together=together, again=again)
+        ended = [process.wait(PATIENCE) for process in started]
+        ended.append(running.corehost(*command, database=url, path=[packages]).wait(PATIENCE))
+    return [url, *map(asdict, ended)]
 
 
 @pytest.fixture(scope="module")
@@ -180,12 +188,11 @@ def test_next_instance_has_nothing_to_do(fleet: Fleet) -> None:
 
 @each_tree
 def test_schema_is_the_one_that_alembic_alone_makes(
-    tree: Tree, fleet: Fleet, new_database: Callable[[], str], stock: Stock, dump: Dump
+    tree: Tree, fleet: Fleet, database: str, stock: Stock, dump: Dump
 ) -> None:
     """pg_dump of the branch's namespace equals that of a database where stock Alembic ran the same tree."""
-    url = new_database()
-    stock("upgrade", url, tree)
-    expected = dump(url, tree.branch)
+    stock("upgrade", database, tree)
+    expected = dump(database, tree.branch)
     assert expected.count("CREATE TABLE") == tree.tables
     assert dump(fleet.url, tree.branch) == expected
 
