@@ -200,6 +200,12 @@ def test_what_upgrade_mentions_of_its_module_counts(facts: Facts, source: str) -
     assert facts(source).destructive
 
 
+def test_a_sum_of_a_thousand_texts_is_one_text(facts: Facts) -> None:
+    """Its tree is deeper than Python recurses."""
+    sums = " + ".join(["'DROP '", "'TABLE t'", *["'; SELECT 1'"] * 1000])
+    assert facts(f"SQL = {sums}\nphase = 'expand'\n\n\ndef upgrade():\n    op.execute(SQL)\n").destructive
+
+
 def test_a_docstring_is_no_statement(facts: Facts) -> None:
     """What the documentation says is not done."""
     assert not facts('def upgrade():\n    """DROP TABLE t"""\n').destructive

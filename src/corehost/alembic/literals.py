@@ -60,6 +60,15 @@ def module_literals(tree: ast.Module, names: Collection[str]) -> dict[str, objec
     return None if any(value is _UNKNOWN for value in found.values()) else found
 
 
+def addends(node: ast.expr) -> list[ast.expr]:
+    """The operands of ``a + b + c``, which is deeper in the tree than Python recurses."""
+    operands = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        operands.append(node.right)
+        node = node.left
+    return [node, *reversed(operands)]
+
+
 def executed(tree: ast.Module) -> Iterator[ast.AST]:
     """Every node that importing the module may run.
 
@@ -158,12 +167,16 @@ class _Module:
                 if isinstance(node, ast.Tuple):
                     return tuple(items)
                 return set(items) if all(_is_immutable(item) for item in items) else _UNKNOWN
-            case ast.BinOp(left=left, op=ast.Add(), right=right):
-                one, two = self.literal(left), self.literal(right)
-                if isinstance(one, str) and isinstance(two, str):
-                    return one + two
-                if isinstance(one, tuple) and isinstance(two, tuple):
-                    return one + two
+            case ast.BinOp(op=ast.Add()):
+                return self.added([self.literal(operand) for operand in addends(node)])
+        return _UNKNOWN
+
+    def added(self, values: list[object]) -> object:
+        """The sum of texts, or of tuples; else ``_UNKNOWN``."""
+        if all(isinstance(value, str) for value in values):
+            return "".join(map(str, values))
+        if all(isinstance(value, tuple) for value in values):
+            return tuple(item for value in values if isinstance(value, tuple) for item in value)
         return _UNKNOWN
 
     def notice(self, node: ast.AST) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
+
+from corehost.alembic.literals import addends
 
 _EXECUTES: Final = ("text", "DDL", "exec_driver_sql", "scalar", "scalars")
 _SPEAKS: Final = frozenset(
@@ -122,7 +124,7 @@ class _Walk:
             case ast.For(target=target, iter=value) | ast.comprehension(target=target, iter=value):
                 for name in _targets([target]):
                     self._note_assigned(name, value)
-        self._stack += ast.iter_child_nodes(node)
+        self._stack += _children(node)
 
     def _call(self, call: ast.Call) -> None:
         self._found.calls.append(call)
@@ -143,10 +145,22 @@ class _Walk:
             self._assigned.setdefault(name, []).extend(_texts_in(node))
 
 
+def _children(node: ast.AST) -> Iterable[ast.AST]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return addends(node)
+    return ast.iter_child_nodes(node)
+
+
 def _texts_in(node: ast.AST) -> list[str]:
-    if (text := _text(node)) is not None:
-        return [text]
-    return [text for child in ast.iter_child_nodes(node) for text in _texts_in(child)]
+    found = []
+    stack = [node]
+    while stack:
+        part = stack.pop()
+        if (text := _text(part)) is not None:
+            found.append(text)
+        else:
+            stack += _children(part)
+    return found
 
 
 def _text(node: ast.AST) -> str | None:
@@ -156,9 +170,9 @@ def _text(node: ast.AST) -> str | None:
             return value
         case ast.JoinedStr(values=parts):
             return "".join(_text(part) or "x" for part in parts)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            one, two = _text(left), _text(right)
-            return None if one is None and two is None else (one or "x") + (two or "x")
+        case ast.BinOp(op=ast.Add()):
+            texts = [_text(operand) for operand in addends(node)]
+            return None if not any(texts) else "".join("x" if text is None else text for text in texts)
         case ast.BinOp(left=left, op=ast.Mod()):
             return _text(left)
     return None
