@@ -9,8 +9,10 @@ import psycopg
 import pytest
 
 from support.forked import Instance
-from support.pooler import Pooler
+from support.pooler import PROGRAM, Pooler
 from support.processes import Processes
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed")
 
 
 def schemas(url: str) -> list[str]:
