@@ -11,7 +11,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import TupleRow, tuple_row
 
-from corehost.core.errors import ConfigurationError, DatabaseUnavailable, IncompatibleDatabase
+from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase
 from corehost.core.settings import Settings
 from corehost.postgres import dsn
 
@@ -62,10 +62,7 @@ class Connector:
         return connection
 
     def _open(self, url: str) -> Connection:
-        try:
-            given: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
-        except psycopg.ProgrammingError as error:
-            raise ConfigurationError(f"the database URL cannot be read: {_first_line(error)}") from None
+        given = dsn.parsed(url)
         transport = {key: value for key, value in _TRANSPORT.items() if key not in given}
         given.update(transport, application_name=application_name())
         return psycopg.connect(autocommit=True, **given)
