@@ -16,7 +16,10 @@ from corehost.core.version import VERSION
 
 COMMANDS: Final = {
     "check": ("corehost.cli.commands.check:check", "Say whether anything is pending, without any lock."),
-    "demo": ("corehost.demo.command:demo", "Let a fleet migrate on a local PostgreSQL, to look at."),
+    "demo": (
+        "corehost.demo.command:demo",
+        "Let a fleet of real host processes migrate the example plugins on a local PostgreSQL.",
+    ),
     "graph": ("corehost.cli.commands.graph:graph", "Draw the graph of the installed revisions."),
     "history": ("corehost.cli.commands.history:history", "Show the ledger: what was applied when, by whom."),
     "migrate": ("corehost.cli.commands.migrate:migrate", "Wait for others, apply what is pending."),

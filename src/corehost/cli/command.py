@@ -59,6 +59,7 @@ def _common_options() -> list[click.Parameter]:
 
 def _call(body: Body, document: Mapping[str, Any], parameters: dict[str, Any]) -> int:
     as_json, verbose, quiet = (parameters.pop(name) for name in ("as_json", "verbose", "quiet"))
+    as_json = as_json or parameters.get("format") == "json"
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other")
     logs.configure(verbose=verbose, quiet=quiet)
