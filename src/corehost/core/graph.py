@@ -17,7 +17,7 @@ from corehost.core.errors import (
 )
 from corehost.core.namespace import CORE, LEDGER
 from corehost.core.revision import Node, Revision
-from corehost.core.toposort import find_cycle
+from corehost.core.toposort import find_cycle, reached
 from corehost.core.tree import BranchTree, draw_cycle
 
 EdgeKind = Literal["down_revision", "depends_on", "extra_edge"]
@@ -38,6 +38,7 @@ class Graph:
         """The branches by name."""
         self.branch_rank = branch_ranks([tree.branch for tree in self.trees.values()])
         """Branch -> its place among the branches."""
+        self._before: dict[str, frozenset[str]] = {}
         self._names = _Names(self.trees)
         self.links: dict[Node, tuple[Node, ...]] = {}
         """Node -> what it needs in other branches, whatever is applied."""
@@ -70,6 +71,12 @@ class Graph:
     def first(self) -> Mapping[str, tuple[str, ...]]:
         """Branch -> the branches whose pending revisions come before its own, sorted by rank."""
         return {name: self._first(tree.branch) for name, tree in self.trees.items()}
+
+    def before(self, name: str) -> frozenset[str]:
+        """The branches before one, those before these included."""
+        if name not in self._before:
+            self._before[name] = frozenset(reached(self.first[name], self.first.__getitem__))
+        return self._before[name]
 
     @cached_property
     def rank(self) -> Mapping[Node, int]:
@@ -154,9 +161,9 @@ class Graph:
             branch, at, _ = name.rpartition("@")
             if at and branch not in self.trees:
                 return
-        node = self._names.resolve(None, first)[0][0]
         found, is_head = self._names.resolve(None, second)
-        self._add(node, () if is_head else found, found if is_head else ())
+        for node in self._names.resolve(None, first)[0]:
+            self._add(node, () if is_head else found, found if is_head else ())
 
     def _add(self, node: Node, fixed: Sequence[Node], heads: Sequence[Node]) -> None:
         for edges, more in ((self.links, fixed), (self.head_links, heads)):
@@ -182,20 +189,27 @@ class _Names:
         prefix, at, inner = name.rpartition("@")
         if not at:
             return (self._one(node, name),), False
-        tree = self._trees.get(prefix)
-        if tree is None:
-            label = self._labels.get(prefix, [])
-            if not label:
-                raise self._missing(node, name, did_you_mean(prefix, self._trees))
-            tree = self._trees[self._unique(node, prefix, label).branch]
-            heads = tree.lineage_heads(prefix)
-        else:
-            heads = tree.target_heads
         if inner in ("head", "heads"):
-            return tuple(Node(tree.branch.name, head) for head in heads), True
-        if inner in tree.revisions:
-            return (Node(tree.branch.name, inner),), False
-        raise self._missing(node, name, did_you_mean(inner, tree.revisions))
+            return self._heads(node, prefix, name), True
+        if prefix in self._trees and inner in self._trees[prefix].revisions:
+            return (Node(prefix, inner),), False
+        labelled = (label.branch for label in self._labels.get(prefix, ()))
+        if found := [Node(branch, inner) for branch in labelled if inner in self._trees[branch].revisions]:
+            return (self._unique(node, name, found),), False
+        raise self._missing_part(node, name, prefix)
+
+    def _heads(self, node: Node | None, prefix: str, name: str) -> tuple[Node, ...]:
+        """The heads of a label of the node's own branch, of a branch, or of another branch's label."""
+        if node is not None and prefix in self._trees[node.branch].labels:
+            branch, heads = node.branch, self._trees[node.branch].lineage_heads(prefix)
+        elif prefix in self._trees:
+            branch, heads = prefix, self._trees[prefix].target_heads
+        elif labels := self._labels.get(prefix):
+            branch = self._unique(node, prefix, labels).branch
+            heads = self._trees[branch].lineage_heads(prefix)
+        else:
+            raise self._missing_part(node, name, prefix)
+        return tuple(Node(branch, head) for head in heads)
 
     def _one(self, node: Node | None, name: str) -> Node:
         found = self._ids.get(name) or self._labels.get(name)
@@ -214,6 +228,13 @@ class _Names:
             where=self._trees[node.branch].where(node.revision) if node else None,
             hint=f"write it as '{found[0]}'",
         )
+
+    def _missing_part(self, node: Node | None, name: str, prefix: str) -> MissingRevisionError:
+        """The error of a name with a ``prefix@``; its hint is about the part that is not known."""
+        _, _, inner = name.rpartition("@")
+        tree = self._trees.get(prefix)
+        hint = did_you_mean(inner, tree.revisions) if tree else did_you_mean(prefix, self._trees)
+        return self._missing(node, name, hint)
 
     def _missing(self, node: Node | None, name: str, hint: str | None) -> MissingRevisionError:
         if node is None:

@@ -1,4 +1,4 @@
-"""Stable topological order and cycles, over anything hashable."""
+"""Stable topological order, cycles, knots and reach, over anything hashable."""
 
 from __future__ import annotations
 
@@ -57,3 +57,40 @@ def find_cycle(nodes: Iterable[T], needs: Callable[[T], Iterable[T]]) -> tuple[T
                 on_path.add(following)
                 stack.append(iter(tuple(needs(following))))
     return ()
+
+
+def find_knot(start: T, needs: Callable[[T], Iterable[T]]) -> tuple[T, ...]:
+    """Nodes that all need each other and nothing else, reached from ``start`` along what it needs.
+
+    A single node where that needs nothing. Which one is found depends on the order of ``needs``.
+    """
+    found: dict[T, int] = {start: 0}
+    low: dict[T, int] = {start: 0}
+    path: list[T] = [start]  # in the order they were found
+    stack: list[tuple[T, Iterator[T]]] = [(start, iter(tuple(needs(start))))]
+    while True:
+        node, following = stack[-1]
+        if (other := next(following, None)) is None:
+            if low[node] == found[node]:
+                return tuple(path[found[node] :])  # the first to be closed leads nowhere else
+            stack.pop()
+            above = stack[-1][0]
+            low[above] = min(low[above], low[node])
+        elif other in found:
+            low[node] = min(low[node], found[other])
+        else:
+            found[other] = low[other] = len(path)
+            path.append(other)
+            stack.append((other, iter(tuple(needs(other)))))
+
+
+def reached(start: Iterable[T], following: Callable[[T], Iterable[T]]) -> set[T]:
+    """The nodes of ``start``, and all that they lead to."""
+    seen = set(start)
+    stack = list(seen)
+    while stack:
+        for item in following(stack.pop()):
+            if item not in seen:
+                seen.add(item)
+                stack.append(item)
+    return seen
