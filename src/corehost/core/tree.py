@@ -21,7 +21,8 @@ from corehost.core.toposort import find_cycle, topological_order
 class BranchTree:
     """A branch and its revisions; ``down_revision`` and the branch's own ``depends_on`` resolved.
 
-    Raises GraphError (missing parents, cycles, a label used twice) with the file when it is made.
+    Raises GraphError (missing parents, cycles, a label used twice, a target that names nothing) when
+    it is made, with the file.
     """
 
     def __init__(self, branch: Branch, revisions: Sequence[Revision]):
@@ -37,6 +38,8 @@ class BranchTree:
         for revision in self.revisions.values():
             self._link(revision)
         self._refuse_cycles()
+        self.target_heads: tuple[str, ...] = self.resolve(branch.target)
+        """What the branch's target stands for, sorted."""
 
     def where(self, revision: str | None = None) -> Where:
         """Who and where a revision of this branch is."""
@@ -51,29 +54,21 @@ class BranchTree:
         )
 
     @cached_property
-    def children(self) -> Mapping[str, tuple[str, ...]]:
-        """Revision -> the revisions that have it as a parent."""
-        children: dict[str, list[str]] = {revision: [] for revision in self.revisions}
-        for revision, parents in self.parents.items():
-            for parent in parents:
-                children[parent].append(revision)
-        return {revision: tuple(sorted(found)) for revision, found in children.items()}
+    def heads(self) -> tuple[str, ...]:
+        """The revisions that nothing of the branch needs, sorted: what Alembic's ``heads`` stands for."""
+        needed = {parent for parents in self.parents.values() for parent in parents}
+        return tuple(sorted(self.revisions.keys() - needed))
 
     @cached_property
-    def heads(self) -> tuple[str, ...]:
-        """The revisions that nothing of the branch needs, sorted: Alembic's ``heads``."""
-        needed = {parent for parents in self.parents.values() for parent in parents}
+    def line_heads(self) -> tuple[str, ...]:
+        """The revisions that are no other's down_revision, sorted: what Alembic's ``head`` looks at."""
+        needed = {parent for revision in self.revisions.values() for parent in revision.down_revision}
         return tuple(sorted(self.revisions.keys() - needed))
 
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Every revision after its parents; ties by id."""
         return tuple(topological_order(self.revisions, self.parents.__getitem__, key=lambda r: r))
-
-    @cached_property
-    def target_heads(self) -> tuple[str, ...]:
-        """What the branch's target stands for, sorted."""
-        return self.resolve(self.branch.target)
 
     @cached_property
     def wanted(self) -> frozenset[str]:
@@ -108,7 +103,9 @@ class BranchTree:
         Raises GraphError where it names none, or where ``head`` names several.
         """
         label, _, name = target.rpartition("@")
-        heads = self.lineage_heads(label) if label else self.heads
+        if not label and name == "heads":
+            return self.heads
+        heads = self.lineage_heads(label) if label else self.line_heads
         if name == "heads":
             return heads
         if name == "head":
@@ -139,17 +136,13 @@ class BranchTree:
         )
 
     def lineage_heads(self, label: str) -> tuple[str, ...]:
-        """The heads that descend from the revision with that label."""
+        """The heads that descend from the revision with that label or id, along down_revision alone."""
         start = self.find(label)
-        seen: set[str] = set()
-        stack = [start]
-        while stack:
-            revision = stack.pop()
-            if revision not in seen:
+        seen = {start}
+        for revision in self.order:
+            if not seen.isdisjoint(self.revisions[revision].down_revision):
                 seen.add(revision)
-                stack.extend(self.children[revision])
-        # A label marks a whole lineage in Alembic: also what lies below the revision that declares it.
-        return tuple(head for head in self.heads if head in seen)
+        return tuple(head for head in self.line_heads if head in seen)
 
     def _labels(self) -> Mapping[str, str]:
         labels: dict[str, str] = {}
@@ -196,9 +189,7 @@ class BranchTree:
 
     def _refuse_cycles(self) -> None:
         if cycle := find_cycle(self.revisions, self.parents.__getitem__):
-            raise CycleError(
-                draw_cycle(cycle, lambda r: self.revisions[r].path), where=self.where(cycle[0])
-            )
+            raise CycleError(draw_cycle(cycle, lambda r: self.revisions[r].path), where=self.where(cycle[0]))
 
 
 def draw_cycle(cycle: Sequence[object], file_of: Callable[..., str | None]) -> str:
