@@ -73,9 +73,7 @@ def _problems(spec: PluginSpec) -> list[str]:
     problems = _type_problems(spec)
     if problems:
         return problems
-    if problem := name_problem(spec.name):
-        problems.append(problem)
-    elif problem := schema_problem(spec.schema):
+    if problem := name_problem(spec.name) or schema_problem(spec.schema):
         problems.append(problem)
     if spec.migrations is not None and not _LOCATION.fullmatch(spec.migrations):
         problems.append(f"migrations {spec.migrations!r} is not 'package:folder'")

@@ -70,9 +70,7 @@ def _ancestors(revisions: tuple[str, ...], lineage: Lineage) -> set[str]:
     return seen
 
 
-def standings(
-    graph: Graph, state: DatabaseState, lineages: Mapping[str, Lineage]
-) -> Mapping[str, Standing]:
+def standings(graph: Graph, state: DatabaseState, lineages: Mapping[str, Lineage]) -> Mapping[str, Standing]:
     """The standing of every branch that was read; ``lineages`` has one for each that needs it."""
     return {name: standing(graph.trees[name], state, lineages.get(name, {})) for name in state.rows}
 
@@ -85,7 +83,11 @@ def needing_lineage(graph: Graph, state: DatabaseState) -> tuple[str, ...]:
 def orphans(graph: Graph, state: DatabaseState) -> tuple[LedgerBranch, ...]:
     """What the ledger has applied and nobody here has installed, sorted."""
     installed = {tree.branch.namespace for tree in graph.trees.values()}
-    return tuple(known for namespace, known in sorted(state.ledger.items()) if namespace not in installed and known.heads)
+    return tuple(
+        known
+        for namespace, known in sorted(state.ledger.items())
+        if namespace not in installed and known.heads
+    )
 
 
 def branch_status(
