@@ -16,6 +16,21 @@ def test_the_lock_key_is_the_one_that_the_contract_says() -> None:
     assert lock_key("billing") == 1785068579973355472
 
 
+@pytest.mark.parametrize(
+    ("schema", "key"),
+    [
+        ("core", -7795209359300684554),
+        ("corehost", 2290474272170119788),
+        ("público", -8210316593277658471),
+        ("a b", 2059201389995970642),
+    ],
+)
+def test_the_lock_key_never_changes(schema: str, key: int) -> None:
+    """Instances of two releases must try the same lock: computed with sha256sum, once and for all."""
+    digest = hashlib.sha256(b"corehost\0" + schema.encode("utf-8")).digest()
+    assert lock_key(schema) == int.from_bytes(digest[:8], "big", signed=True) == key
+
+
 def test_branches_of_one_schema_share_its_lock() -> None:
     """The schema is the unit of locking, whatever its version tables are called."""
     one, other = (Namespace(schema="x", version_table=table) for table in ("a", "b"))
