@@ -37,7 +37,7 @@ def history(phases: Sequence[Told]) -> Table:
     """What the ledger has."""
     return Table(
         title="History, from the ledger",
-        columns=("phase", "finished (UTC)", "branch", "revision", "version", "by instance", "ms"),
+        columns=("phase", "finished (UTC)", "branch", "revision", "version", "instance", "ms"),
         rows=tuple(
             (
                 str(phase.number),
@@ -51,7 +51,7 @@ def history(phases: Sequence[Told]) -> Table:
             for phase in phases
             for entry in phase.entries
         ),
-        numbers=frozenset({"by instance", "ms"}),
+        numbers=frozenset({"instance", "ms"}),
     )
 
 
@@ -59,9 +59,9 @@ def summary(phases: Sequence[Told]) -> Table:
     """What each phase took."""
     return Table(
         title="What it took",
-        columns=("phase", "whole phase", "last ready", "steps", "applied by", "longest wait", "503 answers"),
+        columns=("phase", "whole phase", "last ready", "steps", "applied by", "longest wait"),
         rows=tuple(_summary(phase) for phase in phases),
-        numbers=frozenset({"whole phase", "last ready", "steps", "longest wait", "503 answers"}),
+        numbers=frozenset({"whole phase", "last ready", "steps", "longest wait"}),
     )
 
 
@@ -75,5 +75,4 @@ def _summary(phase: Told) -> tuple[str, ...]:
         str(len(phase.entries)),
         f"{workers} of {len(rows)}" if workers else "nobody",
         f"{max(row.waited or 0.0 for row in rows):.2f} s",
-        str(sum(row.refused for row in rows)),
     )

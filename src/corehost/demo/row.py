@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from corehost.demo.event import Event
 
 RowState = Literal["starting", "looking", "waiting", "preparing", "migrating", "ready"]
 
-_HOLDER = re.compile(r"namespace '([^']+)', held by pid \d+ \(corehost [^ )]*:(\d+)\b")
+_HOLDER: Final = re.compile(r"namespace '([^']+)', held by pid \d+ \(corehost [^ )]*:(\d+)\b")
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +27,8 @@ class Row:
     """What it does, by its own account."""
     doing: str = ""
     """The step that it runs, or what it waits for."""
-    waits_for: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """Namespace -> the instance that holds its lock, of what it waits for."""
+    waits_for: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    """Namespace -> the instance that holds its lock, of what it waits for; empty once it looks again."""
     applied: tuple[str, ...] = ()
     """The branches of the steps that it applied, one for each step."""
     waited: float | None = None
@@ -43,18 +44,22 @@ class Row:
         """The row after an event; ``numbers`` gives the instance of each process id."""
         step = f"{event.branch} {event.revision}"
         match event.kind:
-            case "planned":
-                return replace(self, state="looking") if self.state == "starting" else self
+            case "planned":  # each look begins with it: what is waited for may be another thing by now
+                looking = replace(self, waits_for=_NOTHING)
+                return replace(looking, state="looking") if self.state == "starting" else looking
             case "waiting":
                 return self._waiting(event.message or "", numbers)
             case "step_started":
-                return replace(self, state="migrating", doing=f"{step}  {event.message or ''}".rstrip())
+                doing = f"{step}  {event.message or ''}".rstrip()
+                return replace(self, state="migrating", doing=doing, waits_for=_NOTHING)
             case "retrying":
                 return replace(self, state="migrating", doing=f"{step} again: {event.message}")
             case "step_finished":
                 return replace(self, applied=(*self.applied, event.branch or ""))
             case "ready":
-                return replace(self, state="ready", doing="", waited=event.waited, ready_at=event.at)
+                return replace(
+                    self, state="ready", doing="", waits_for=_NOTHING, waited=event.waited, ready_at=event.at
+                )
             case _:
                 return self
 
@@ -69,8 +74,9 @@ class Row:
 
         Until its first step that is the only sign of it. What is out of date by now is left aside.
         """
-        if self.state == "looking" or (self.state == "waiting" and namespace in self.waits_for):
-            return replace(self, state="preparing", doing=f"holds {namespace}")
+        looking = self.state in ("looking", "waiting") and not self.waits_for
+        if looking or namespace in self.waits_for:
+            return replace(self, state="preparing", doing=f"holds {namespace}", waits_for=_NOTHING)
         return self
 
     @property

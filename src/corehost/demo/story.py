@@ -50,7 +50,7 @@ def tell(screen: Screen, *, instances: int, keep: bool) -> None:
         )
         screen.table(history(story.told))
         screen.table(summary(story.told))
-        screen.say(EXPLANATION)
+        screen.say(f"\n{EXPLANATION}")
         if keep:
             _stay(screen, server.url())
 

@@ -77,19 +77,34 @@ def _picture(progress: Progress) -> RenderableType:
     grid = _grid(expand=True)
     grid.add_column("#", justify="right", width=2)
     grid.add_column("state", width=9)
-    grid.add_column("work", ratio=1, no_wrap=True, overflow="ellipsis")
+    grid.add_column("work", ratio=1)
     grid.add_column("waited", justify="right", width=7)
     grid.add_column("/readyz", width=18)
     for row in progress.rows:
         grid.add_row(
             str(row.number),
             Text(row.state, style=_STYLES[row.state]),
-            Text(work_of(row), style="dim" if row.state == "waiting" or not row.applied else ""),
+            _work(row),
             waited_of(row),
             Text(answers_of(row), style="green" if row.admitted_at is not None else "dim"),
         )
     return Group(grid, Text(f"  {progress.summary}"))
 
 
+def _work(row: Row) -> Text:
+    if row.state == "ready":
+        return Text(work_of(row), style="" if row.applied else "dim")
+    # on one line, or the table would change its height all the time
+    style = "dim" if row.state == "waiting" else ""
+    return Text(work_of(row), style=style, no_wrap=True, overflow="ellipsis")
+
+
 def _grid(*, expand: bool = False) -> Grid:
-    return Grid(box=box.SIMPLE_HEAD, show_edge=False, header_style="dim", expand=expand)
+    return Grid(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="dim",
+        border_style="dim",
+        expand=expand,
+    )
