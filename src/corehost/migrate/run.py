@@ -111,15 +111,15 @@ class MigrationPass:
                 self._announce(view)
                 with translated_errors():
                     worked = self._work(view)
+                    if worked == 0:
+                        self._await(view)
             except (DatabaseUnavailable, ConnectionLost) as error:
                 self._reconnect(error)
                 continue
+            if worked is None:
+                raise self._conclusion()
             if worked:
                 self._pace.progress()
-            elif worked is None:
-                raise self._conclusion()
-            else:
-                self._await(view)
         if self._findings.blocked:
             raise self._conclusion()
 
