@@ -17,6 +17,8 @@ nox.options.download_python = "never"
 nox.options.sessions = ["lint", "types", "tests"]
 
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
+# Every test of a fleet starts many processes: none of them is to compile its libraries again.
+os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
 # pyenv's shims are on PATH for versions that are not active, and fail when run: the real ones come first.
 os.environ["PATH"] = os.pathsep.join([*map(str, PYENV.glob("versions/3.*/bin")), os.environ["PATH"]])

@@ -55,6 +55,7 @@ def environment(
     kept = {
         name: value for name, value in os.environ.items() if name == _KEPT or not name.startswith(_REMOVED)
     }
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # a fleet would compile everything anew in each process
     kept["PYTHONPATH"] = os.pathsep.join([*map(str, path), _SOURCE])
     if database is not None:
         kept["COREHOST_DATABASE_URL"] = database
