@@ -73,8 +73,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not console.is_terminal:
         console = Console(width=_WIDE, markup=False, highlight=False)
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for place, column in enumerate(columns):
-        drawn.add_column(column, no_wrap=place == 0)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     with console.capture() as capture:
