@@ -59,3 +59,21 @@ def test_a_crash_at_any_request_loses_nothing(
             invalid = connection.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone()
         assert left == (0,), (moment, requests[number])
         assert invalid == (0,), (moment, requests[number])
+
+
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+def test_a_connection_lost_at_any_request_is_replaced(
+    moment: Moment, database_factory: DatabaseFactory, plugins: Path, bindir: Path
+) -> None:
+    """An instance whose connection is cut before, during or after any request goes on with another one."""
+    whole, requests = undisturbed(database_factory, plugins)
+    expected = result_of(whole, bindir)
+    for number in range(0, len(requests), STRIDE):
+        url = database_factory()
+        with Wire(url, stop_at=number, moment=moment) as wire:
+            instance = Instance(wire.url, path=plugins, settings={"wait_timeout": "30s"})
+            code, outcome = instance.wait(), instance.outcome()
+            instance.close()
+        assert code == 0, (moment, requests[number], outcome)
+        assert result_of(url, bindir) == expected, (moment, requests[number])
+        assert sorted(outcome["applied"]) == expected[2], (moment, requests[number])

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from corehost.core.errors import DatabaseUnavailable, MigrationError, StepFailed, WaitTimedOut
+from corehost.core.errors import (
+    DatabaseUnavailable,
+    IncompatibleDatabase,
+    MigrationError,
+    WaitTimedOut,
+)
 from corehost.core.namespace import LEDGER, Namespace
 from corehost.core.plan import Frontier, Plan, make_plan
-from corehost.core.results import MigrationReport, StepResult
+from corehost.core.results import MigrationReport
 from corehost.core.revision import Node
 from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
+from corehost.migrate.findings import Findings
 from corehost.migrate.link import Link
 from corehost.migrate.waiting import Waiting
-from corehost.migrate.work import Findings, NamespaceWork, PassContext, diverged
-from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
+from corehost.migrate.work import NamespaceWork, PassContext, diverged
+from corehost.postgres.connect import Connector, is_lost, translated_errors
 from corehost.postgres.ledger import without_secrets
 from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
+from corehost.readiness.report import look_around
 
 if TYPE_CHECKING:
     from corehost.alembic.bridge import BranchRunner
 
 _log = logging.getLogger("corehost")
-
-_LOSSES: Final = 3
-"""So many lost connections, and a step has failed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +109,8 @@ class MigrationPass:
                 with translated_errors():
                     view = self._look()
                 if not len(view.frontier):
-                    self._judge(view)
+                    with translated_errors():
+                        self._judge(view)
                     break
                 self._announce(view)
                 with translated_errors():
@@ -117,18 +121,18 @@ class MigrationPass:
                 self._reconnect(error)
                 continue
             if worked is None:
-                raise self._conclusion()
+                raise self._findings.conclusion()
             if worked:
                 self._pace.progress()
         if self._findings.blocked:
-            raise self._conclusion()
+            raise self._findings.conclusion()
 
     def _look(self) -> _View:
         graph, context = self._context.graph, self._context
         self._pace.look_begins()
         connection = self._link.open()
         state, standings = look(connection, graph)
-        self._settle_doubtful(connection)
+        self._findings.settle_doubtful(connection, has_ledger=state.has_ledger)
         rows = {name: standing.rows for name, standing in standings.items()}
         view = _View(
             state=state,
@@ -232,7 +236,7 @@ class MigrationPass:
         """The connection is gone: try another one until ``wait_timeout`` has passed."""
         self._link.close()
         if isinstance(error, ConnectionLost):
-            self._count_losses()
+            self._findings.count_losses(self._context.graph)
         cause = error.__cause__
         passing = isinstance(error, ConnectionLost) or cause is None or is_lost(cause)
         if not passing or not self._wait or self._pace.timed_out:
@@ -245,22 +249,11 @@ class MigrationPass:
         self._context.observer.waiting(without_secrets(str(error)))
         self._pace.pause()
 
-    def _count_losses(self) -> None:
-        """A step that takes its connection with it every time has failed."""
-        for step, _ in self._findings.doubtful:
-            self._findings.lost[step.node] += 1
-            if self._findings.lost[step.node] >= _LOSSES:
-                tree = self._context.graph.trees[step.node.branch]
-                self._findings.blocked[step.node.branch] = StepFailed(
-                    f"the connection was lost {_LOSSES} times while revision {step.node.revision} ran",
-                    where=tree.where(step.node.revision),
-                    hint="the server's log says why",
-                )
-
     def _announce(self, view: _View) -> None:
         """Tell once that there is something to do, before the first lock is tried."""
         if not self._announced:
             self._announced = True
+            self.stop.watch()
             self._context.before(make_plan(self._context.graph, view.rows, only=self._context.only))
 
     def _judge(self, view: _View) -> None:
@@ -270,23 +263,13 @@ class MigrationPass:
         for name in graph.wanted(self._context.only):
             if (standing := view.standings[name]).blocked:
                 self._findings.blocked[name] = diverged(graph.trees[name], standing)
-
-    def _settle_doubtful(self, connection: Connection) -> None:
-        """Count the steps whose COMMIT went through although its answer was lost."""
-        for step, lost in self._findings.doubtful:
-            if lost.record.was_applied(connection):
-                duration = (time.monotonic() - lost.began) * 1000
-                self._findings.applied.append(
-                    StepResult(
-                        node=step.node, outcome="applied", started_at=lost.started_at, duration_ms=duration
+        if any(attempt.partial for attempt in view.state.open_steps.values()):
+            # A step that only newer code knows: nothing of it is pending here, but is it still running?
+            for status in look_around(self._link.open(), graph).branches:
+                if status.state == "in_doubt" and status.branch in graph.wanted(self._context.only):
+                    self._findings.blocked[status.branch] = IncompatibleDatabase(
+                        status.reason or "a step is in doubt", where=graph.trees[status.branch].where()
                     )
-                )
-        self._findings.doubtful.clear()
-
-    def _conclusion(self) -> MigrationError:
-        """Why the pass ends here although something is pending: the gravest reason first."""
-        grave = {2: 0, 5: 1, 1: 2, 4: 3}
-        return min(self._findings.blocked.values(), key=lambda e: (grave.get(e.exit_code, 4), str(e)))
 
     def _report(self, *, ready: bool) -> MigrationReport:
         return MigrationReport(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from corehost.core.errors import IncompatibleDatabase, MigrationError, StepFailed
+from corehost.core.errors import IncompatibleDatabase, StepFailed
 from corehost.core.graph import Graph
 from corehost.core.namespace import LEDGER, LEDGER_NAMESPACE
 from corehost.core.plan import Frontier, Plan, Step, step_at
@@ -20,6 +19,7 @@ from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.core.tree import BranchTree
 from corehost.migrate.attempt import ConnectionLost, StepContexts, StepHook, StepRunner
+from corehost.migrate.findings import Findings
 from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
 from corehost.postgres.connect import Connection
@@ -60,20 +60,6 @@ class PassContext:
     old_failures: frozenset[int] = frozenset()
     """The ledger's ids of failures that were there when the pass began: these are tried again."""
     pass_id: uuid.UUID = field(default_factory=uuid.uuid4)
-
-
-@dataclass(kw_only=True)
-class Findings:
-    """What a pass has found out so far."""
-
-    applied: list[StepResult] = field(default_factory=list)
-    failed: StepResult | None = None
-    blocked: dict[str, MigrationError] = field(default_factory=dict)
-    """Branch -> why nothing of it may be run (again) in this pass."""
-    doubtful: list[tuple[Step, ConnectionLost]] = field(default_factory=list)
-    """Steps that lost their connection, and may be committed."""
-    lost: Counter[Node] = field(default_factory=Counter)
-    """How often a step has lost its connection."""
 
 
 def diverged(tree: BranchTree, standing: Standing) -> IncompatibleDatabase:

@@ -1,0 +1,62 @@
+"""What a pass has found out so far: what it applied, what failed, what must be left alone."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from corehost.core.errors import MigrationError, StepFailed
+from corehost.core.graph import Graph
+from corehost.core.plan import Step
+from corehost.core.results import StepResult
+from corehost.core.revision import Node
+from corehost.migrate.attempt import ConnectionLost
+from corehost.postgres.connect import Connection
+
+_LOSSES: Final = 3
+"""So many lost connections, and a step has failed."""
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """What a pass has found out so far."""
+
+    applied: list[StepResult] = field(default_factory=list)
+    failed: StepResult | None = None
+    blocked: dict[str, MigrationError] = field(default_factory=dict)
+    """Branch -> why nothing of it may be run (again) in this pass."""
+    doubtful: list[tuple[Step, ConnectionLost]] = field(default_factory=list)
+    """Steps that lost their connection, and may be committed."""
+    lost: Counter[Node] = field(default_factory=Counter)
+    """How often a step has lost its connection."""
+
+    def settle_doubtful(self, connection: Connection, *, has_ledger: bool) -> None:
+        """Count the steps whose COMMIT went through although its answer was lost."""
+        for step, lost in self.doubtful:
+            if has_ledger and lost.record.was_applied(connection):
+                duration = (time.monotonic() - lost.began) * 1000
+                self.applied.append(
+                    StepResult(
+                        node=step.node, outcome="applied", started_at=lost.started_at, duration_ms=duration
+                    )
+                )
+        self.doubtful.clear()
+
+    def count_losses(self, graph: Graph) -> None:
+        """A step that takes its connection with it every time has failed."""
+        for step, _ in self.doubtful:
+            self.lost[step.node] += 1
+            if self.lost[step.node] >= _LOSSES:
+                tree = graph.trees[step.node.branch]
+                self.blocked[step.node.branch] = StepFailed(
+                    f"the connection was lost {_LOSSES} times while revision {step.node.revision} ran",
+                    where=tree.where(step.node.revision),
+                    hint="the server's log says why",
+                )
+
+    def conclusion(self) -> MigrationError:
+        """Why the pass ends here although something is pending: the gravest reason first."""
+        grave = {2: 0, 5: 1, 1: 2, 4: 3}
+        return min(self.blocked.values(), key=lambda e: (grave.get(e.exit_code, 4), str(e)))
