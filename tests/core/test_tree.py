@@ -169,3 +169,15 @@ def test_rows_that_are_not_known_stand_for_nothing() -> None:
     found = tree("ant", chain("a", "b"))
     assert found.applied(["zz", "a"]) == {"a"}
     assert found.unknown(["zz", "a"]) == ("zz",)
+
+
+def test_what_a_revision_comes_after_loses_its_row() -> None:
+    """Along down_revision and dependencies inside the branch; other lines keep theirs."""
+    found = tree("ant", [*TWO_LINES, revision("x1")])
+    assert found.rows_after(["c1", "e2", "x1"], "c2") == ("c2", "x1")
+
+
+def test_a_parent_that_another_parent_has_replaced_is_no_obstacle() -> None:
+    """Stock Alembic fails with a KeyError over these rows."""
+    found = tree("ant", [*chain("a", "b"), revision("x"), revision("m", ["a"], ["b", "x"])])
+    assert found.rows_after(["b", "x"], "m") == ("m",)

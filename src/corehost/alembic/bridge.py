@@ -9,7 +9,7 @@ import importlib
 import re
 import threading
 from argparse import Namespace as Arguments
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
@@ -21,7 +21,7 @@ import sqlalchemy.orm
 from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import HeadMaintainer, MigrationContext, RevisionStep
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
 
@@ -107,14 +107,9 @@ class BranchRunner:
         self._scripts = script_directory(tree)
         self._preloaded = False
 
-    def rows_after(self, rows: Sequence[str], revision: str) -> tuple[str, ...]:
+    def rows_after(self, rows: Iterable[str], revision: str) -> tuple[str, ...]:
         """The rows of the version table that Alembic's HeadMaintainer would leave after a revision."""
-        maintainer = _Rows(rows)
-        script: Any = self._scripts.get_revision(revision)
-        step = RevisionStep.__new__(RevisionStep)  # its __init__ would execute the file
-        step.revision_map, step.revision, step.is_upgrade = self._scripts.revision_map, script, True
-        maintainer.update_to_step(step)
-        return tuple(sorted(maintainer.heads))
+        return self._tree.rows_after(rows, revision)
 
     def upgrade(self, revision: str, connection: sa.Connection, finish: Callable[[], None]) -> None:
         """Run a revision's ``upgrade()`` and then ``finish``, which commits; roll back on any error."""
@@ -156,23 +151,6 @@ class BranchRunner:
                 )
             found = getattr(found, part)
         return found
-
-
-class _Rows(HeadMaintainer):
-    """Alembic's HeadMaintainer, keeping the rows in memory instead of sending a statement each."""
-
-    def __init__(self, heads: Sequence[str]):
-        self.heads = set(heads)
-
-    def _insert_version(self, version: str) -> None:
-        self.heads.add(version)
-
-    def _delete_version(self, version: str) -> None:
-        self.heads.remove(version)
-
-    def _update_version(self, from_: str, to_: str) -> None:
-        self.heads.remove(from_)
-        self.heads.add(to_)
 
 
 def _imported(tree: BranchTree, name: str, key: str) -> Any:

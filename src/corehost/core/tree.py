@@ -93,6 +93,13 @@ class BranchTree:
         known = tuple(sorted(row for row in rows if row in self.revisions))
         return frozenset(self.revisions) if known == self.heads else self.closure(known)
 
+    def rows_after(self, rows: Iterable[str], revision: str) -> tuple[str, ...]:
+        """The rows of the version table once a revision is applied too, sorted: those that Alembic leaves.
+
+        What the revision descends from, or depends on inside the branch, has no row any more.
+        """
+        return tuple(sorted({*rows, revision}.difference(self.parents[revision])))
+
     def unknown(self, rows: Iterable[str]) -> tuple[str, ...]:
         """The rows of the version table that this code does not have, sorted."""
         return tuple(sorted(row for row in rows if row not in self.revisions))
