@@ -62,6 +62,15 @@ def tests_pg15(session: nox.Session) -> None:
     run_tests(session, postgresql="15")
 
 
+@nox.session
+@nox.parametrize("postgresql", ["18", "15"])
+def rounds(session: nox.Session, postgresql: str) -> None:
+    """Fleets and crashes for long: twenty rounds of each fleet, a crash at every request."""
+    session.install(*TEST_TOOLS)
+    long = {"COREHOST_TEST_ROUNDS": "20", "COREHOST_TEST_CRASH_STRIDE": "1", "COREHOST_TEST_PG": postgresql}
+    session.run("pytest", "-n", "2", "tests/fleet", "tests/faults", *session.posargs, env=long)
+
+
 @nox.session(python=OLDEST)
 def lowest(session: nox.Session) -> None:
     """The tests, with the oldest Python and the oldest versions that the ranges allow."""
