@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from support.packages import create_table, revision_source, spec, write_plugin
+from support.packages import OWN_GROUP, OWN_GROUPS, create_table, revision_source, spec, write_plugin
+from support.processes import Processes
+
+write_own = partial(write_plugin, group=OWN_GROUP)
+"""Writes a plugin that does not meet the examples, which may be installed."""
+
 
 CONCURRENTLY = """\
 with op.get_context().autocommit_block():
@@ -19,7 +26,7 @@ with op.get_context().autocommit_block():
 @pytest.fixture
 def plugins(site: Path) -> Path:
     """Three plugins: plain ones that depend on each other, a concurrent index, an extension."""
-    write_plugin(
+    write_own(
         site,
         "accounts",
         spec_source=spec("accounts"),
@@ -28,7 +35,7 @@ def plugins(site: Path) -> Path:
             "2": revision_source("a2", "a1", upgrade=create_table("teams")),
         },
     )
-    write_plugin(
+    write_own(
         site,
         "billing",
         spec_source=spec("billing", requires=("accounts",)),
@@ -37,7 +44,7 @@ def plugins(site: Path) -> Path:
             "2": revision_source("b2", "b1", upgrade=CONCURRENTLY, retry_safe=True),
         },
     )
-    write_plugin(
+    write_own(
         site,
         "search",
         spec_source=spec("search", extensions=("pg_trgm",)),
@@ -75,3 +82,10 @@ def result_of(url: str, bindir: Path) -> tuple[str, dict[str, list[str]], list[s
             "SELECT branch || '@' || revision FROM corehost.step WHERE outcome = 'applied' ORDER BY 1"
         )
         return "\n".join(lines), rows, [row[0] for row in applied]
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    """Processes that see these tests' own plugins alone."""
+    with Processes(OWN_GROUPS) as running:
+        yield running

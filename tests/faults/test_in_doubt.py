@@ -7,8 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from support.packages import create_table, revision_source, spec, write_plugin
+from support.packages import create_table, revision_source, spec
 from support.processes import Processes, wait_until
+
+from .conftest import write_own
 
 HALF = """\
 op.execute("CREATE TABLE half (id int)")
@@ -24,14 +26,14 @@ def crashed(database: str, site: Path, processes: Processes) -> str:
         "1": revision_source("b1", None, upgrade=create_table("invoices")),
         "2": revision_source("b2", "b1", upgrade=HALF),
     }
-    write_plugin(site, "billing", spec_source=spec("billing"), revisions=revisions)
+    write_own(site, "billing", spec_source=spec("billing"), revisions=revisions)
     process = processes.corehost("migrate", database=database, path=[site])
     with psycopg.connect(database, autocommit=True) as connection:
         wait_until(lambda: connection.execute(ASLEEP).fetchone())
         process.kill()
         wait_until(lambda: connection.execute(ASLEEP).fetchone() is None)
     other = {"1": revision_source("n1", None, upgrade=create_table("notes"))}
-    write_plugin(site, "notes", spec_source=spec("notes"), revisions=other)
+    write_own(site, "notes", spec_source=spec("notes"), revisions=other)
     return database
 
 
@@ -90,7 +92,7 @@ def test_what_is_not_in_doubt_cannot_be_settled(crashed: str, site: Path, proces
 def test_unlock_ends_who_holds_the_lock(database: str, site: Path, processes: Processes) -> None:
     """unlock --yes names the holder and ends its session; the holder's step is taken up again."""
     slow = 'op.execute("SELECT pg_sleep(60)")'
-    write_plugin(
+    write_own(
         site, "slow", spec_source=spec("slow"), revisions={"1": revision_source("s1", None, upgrade=slow)}
     )
     process = processes.corehost("migrate", database=database, path=[site])

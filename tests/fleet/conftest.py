@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from support.packages import revision_source, spec, write_plugin
+from support.packages import OWN_GROUP, OWN_GROUPS, revision_source, spec, write_plugin
+from support.processes import Processes
+
+write_own = partial(write_plugin, group=OWN_GROUP)
+"""Writes a plugin that does not meet the examples, which may be installed."""
+
 
 LOG = """
 CREATE TABLE public.ran (
@@ -43,7 +50,7 @@ def plugin(
         )
         for number in range(1, count + 1)
     }
-    write_plugin(site, name, spec_source=spec(name, **fields), revisions=sources)
+    write_own(site, name, spec_source=spec(name, **fields), revisions=sources)
 
 
 @pytest.fixture
@@ -63,3 +70,10 @@ def logged(database: str) -> str:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(LOG)
     return database
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    """Processes that see these tests' own plugins alone."""
+    with Processes(OWN_GROUPS) as running:
+        yield running

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.packages import revision_source, spec, write_plugin
+from support.packages import revision_source, spec
 from support.processes import Processes
 
 from ..conftest import DatabaseFactory
+from .conftest import write_own
 
 TWO_HOSTS = """
 import sys, threading
@@ -41,6 +42,6 @@ def test_two_hosts_in_one_process_do_not_mix(
         f"{n:02}": revision_source(f"r{n}", f"r{n - 1}" if n > 1 else None, upgrade=source.format(n=n))
         for n in range(1, 13)
     }
-    write_plugin(site, "accounts", spec_source=spec("accounts"), revisions=revisions)
+    write_own(site, "accounts", spec_source=spec("accounts"), revisions=revisions)
     ended = processes.python(TWO_HOSTS, database_factory(), database_factory(), path=[site]).wait()
     assert ended.returncode == 0, ended.stderr

@@ -12,17 +12,20 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from support.packages import OWN_GROUP
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["corehost.host", "corehost.alembic.bridge", "psycopg"])
 
 
 class Instance:
-    """One real process that migrates as a host does, and what came of it."""
+    """One real process that migrates the tests' own plugins as a host does, and what came of it."""
 
     def __init__(self, url: str, *, path: Path, settings: Mapping[str, Any] | None = None):
         handle, self._file = tempfile.mkstemp(prefix="instance")
         os.close(handle)
-        arguments = (url, str(path), dict(settings or {}), self._file)
+        own = {"plugin_groups": [OWN_GROUP], "migration_groups": ["tests.migrations"]}
+        arguments = (url, str(path), {**own, **(settings or {})}, self._file)
         self._process: BaseProcess = _CONTEXT.Process(target=_migrate, args=arguments, daemon=True)
         self._process.start()
 

@@ -6,6 +6,11 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+OWN_GROUP = "tests.plugins"
+"""A group for plugins of tests that are not to meet what is installed; see ``COREHOST_PLUGIN_GROUPS``."""
+OWN_GROUPS = {"COREHOST_PLUGIN_GROUPS": OWN_GROUP, "COREHOST_MIGRATION_GROUPS": "tests.migrations"}
+"""The environment of a process that is to see these alone."""
+
 _HOOK_MODULE = """\
 import corehost
 from corehost import PluginSpec
@@ -28,6 +33,7 @@ def write_plugin(
     hooks: str = "",
     files: Mapping[str, str] | None = None,
     distribution: str | None = None,
+    group: str = "corehost.plugins",
 ) -> Path:
     """Write an installed package, and return its folder.
 
@@ -42,12 +48,13 @@ def write_plugin(
         hooks: source of further hook implementations, after the first.
         files: path in the package to content, for anything else.
         distribution: the distribution's name, by default the package's.
+        group: the group of its own entry point; one of the tests' own where the examples may be installed.
     """
     package = site / name
     contents = {"__init__.py": "", **(files or {})}
     if spec_source is not None:
         contents["corehost_plugin.py"] = _HOOK_MODULE.format(spec=spec_source) + textwrap.dedent(hooks)
-        entry_points = entry_points or {"corehost.plugins": {name: f"{name}.corehost_plugin"}}
+        entry_points = entry_points or {group: {name: f"{name}.corehost_plugin"}}
     for file, source in (revisions or {}).items():
         contents[f"migrations/versions/{file.removesuffix('.py')}.py"] = source
     for path, content in contents.items():

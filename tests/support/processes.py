@@ -150,8 +150,9 @@ class Process:
 class Processes:
     """Starts processes and kills those that are left at the end of the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, extra: Mapping[str, str] | None = None) -> None:
         self._started: list[Process] = []
+        self._extra = dict(extra or {})
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +171,7 @@ class Processes:
         **options: Any,
     ) -> Process:
         """Start any command; see :func:`environment`, and ``subprocess.Popen`` for the other options."""
-        env = environment(database=database, path=path, extra=extra)
+        env = environment(database=database, path=path, extra={**self._extra, **(extra or {})})
         process = Process(command, env=env, **options)
         self._started.append(process)
         return process

@@ -9,10 +9,9 @@ from typing import Any
 
 import psycopg
 
-from support.packages import create_table, revision_source, spec, write_plugin
+from support.packages import OWN_GROUPS, create_table, revision_source, spec, write_plugin
 from support.processes import Finished, Process, Processes
 
-GROUPS = {"COREHOST_PLUGIN_GROUPS": "tests.plugins", "COREHOST_MIGRATION_GROUPS": "tests.migrations"}
 UNREACHABLE = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
@@ -54,7 +53,7 @@ class Shop:
         given: dict[str, Any] = {
             "database": self.database if database == "" else database,
             "path": [self.site],
-            "extra": {**GROUPS, **(extra or {})},
+            "extra": {**OWN_GROUPS, **(extra or {})},
             "cwd": self.folder,
             # a test run in the background of a shell hands down that SIGINT is ignored
             "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -70,7 +69,7 @@ class Shop:
 
     def python(self, code: str, *arguments: str, **options: Any) -> Finished:
         """Run a piece of code as a process of the shop, and wait for its end."""
-        extra = {**GROUPS, **options.pop("extra", {})}
+        extra = {**OWN_GROUPS, **options.pop("extra", {})}
         given = {"database": self.database, "path": [self.site], "cwd": self.folder, **options}
         return self._processes.python(code, *arguments, extra=extra, **given).wait()
 

@@ -168,7 +168,8 @@ class Graph:
     def _add(self, node: Node, fixed: Sequence[Node], heads: Sequence[Node]) -> None:
         for edges, more in ((self.links, fixed), (self.head_links, heads)):
             if more:
-                edges[node] = tuple(dict.fromkeys([*edges.get(node, ()), *more]))
+                # sorted: the order in which settings and files name them may not show in the plan
+                edges[node] = tuple(sorted({*edges.get(node, ()), *more}))
 
 
 class _Names:
