@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import nox
@@ -16,6 +17,8 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.sessions = ["lint", "types", "tests"]
 
+# Started in the background we have SIGINT ignored, which every child inherits; the tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 # Every test of a fleet starts many processes: none of them is to compile its libraries again.
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
