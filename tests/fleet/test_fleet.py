@@ -11,9 +11,10 @@ import psycopg
 import pytest
 
 from support.forked import Instance
+from support.packages import revision_source, spec
 from support.processes import Processes, wait_until
 
-from .conftest import plugin
+from .conftest import plugin, write_own
 
 ROUNDS = int(os.environ.get("COREHOST_TEST_ROUNDS", "2"))
 INSTANCE = """
@@ -170,3 +171,22 @@ def test_waiting_instances_hold_no_connection(logged: str, site: Path, processes
     assert all(row[1] == 0 for row in looks)
     for process in fleet:
         assert process.wait(120).returncode == 0
+
+
+def test_a_failing_revision_is_tried_once_by_a_fleet(logged: str, site: Path) -> None:
+    """Who waited while it failed does not run it again: all fail, naming it, and one has tried."""
+    plugin(site, "sound", 1)
+    upgrade = 'op.execute("SELECT pg_sleep(3)")\nop.execute("SELECT 1 / 0")'
+    revisions = {"1": revision_source("broken1", None, upgrade=upgrade)}
+    write_own(site, "broken", spec_source=spec("broken"), revisions=revisions)
+    fleet = [Instance(logged, path=site) for _ in range(8)]
+    codes = [instance.wait() for instance in fleet]
+    errors = [instance.outcome()["error"] for instance in fleet]
+    for instance in fleet:
+        instance.close()
+    assert codes == [1] * 8
+    assert all("broken1" in error and "division by zero" in error for error in errors)
+    assert ran(logged) == ["sound1"]
+    with psycopg.connect(logged) as connection:
+        tried = connection.execute("SELECT count(*) FROM corehost.step WHERE outcome = 'failed'").fetchone()
+    assert tried == (1,)
