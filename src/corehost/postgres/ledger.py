@@ -96,12 +96,17 @@ class StepRecord:
         self._started_id = started_id
 
     def start(self, connection: Connection, *, duration_ms: float) -> None:
-        """Write 'started' in the transaction that is about to be committed."""
-        if self._started_id is None:
-            row = execute(
-                connection, sql.RECORD_STARTED, {**self._values, "duration_ms": duration_ms}
-            ).fetchone()
-            self._started_id = row[0] if row else None
+        """Write 'started' in the transaction that is about to be committed, unless it is there already."""
+        ((role,),) = execute(connection, sql.ROLE)
+        if role != "none":  # one of the revision's, which may have no right to write the ledger
+            execute(connection, sql.SET_ROLE, ("none",))
+        if not self._is_written(
+            connection
+        ):  # a part of the step that was rolled back may have taken it along
+            values = {**self._values, "duration_ms": duration_ms}
+            ((self._started_id,),) = execute(connection, sql.RECORD_STARTED, values)
+        if role != "none":
+            execute(connection, sql.SET_ROLE, (role,))
 
     def finish(
         self,
@@ -129,7 +134,7 @@ class StepRecord:
             "duration_ms": duration_ms,
         }
         try:
-            row = execute(connection, statement, values).fetchone()
+            cursor = execute(connection, statement, values)
         except psycopg.errors.InvalidTextRepresentation as error:
             text = str(error)
             if "corehost: lock lost" in text:
@@ -137,16 +142,25 @@ class StepRecord:
             if "corehost: rows changed" in text:
                 raise RowsChanged("the version table was changed by somebody else meanwhile") from error
             raise
-        return tuple(row[1:]) if row else ()
+        cursor.nextset()  # the first is that of RESET
+        ((_, *settings),) = cursor
+        return tuple(settings)
 
     def fail(self, connection: Connection, *, error: str, duration_ms: float) -> None:
         """Record the failure, after the step's transaction was rolled back."""
+        execute(connection, sql.RESET_ROLE)
         values = {**self._values, "error": error, "duration_ms": duration_ms, "started_id": self._started_id}
         if not self.started or not execute(connection, sql.FAIL_STARTED, values).rowcount:
             execute(connection, sql.RECORD_FAILED, values)
 
     def is_partial(self, connection: Connection) -> bool:
         """Whether a part of the failed step is committed: its 'started' outlived the roll-back."""
+        if not self.started:
+            return False
+        execute(connection, sql.RESET_ROLE)  # the revision's own may have been committed along
+        return self._is_written(connection)
+
+    def _is_written(self, connection: Connection) -> bool:
         if not self.started:
             return False
         return execute(connection, sql.IS_STARTED, {"started_id": self._started_id}).fetchone() is not None

@@ -27,6 +27,8 @@ BACKEND_PID: Final = "SELECT pg_catalog.pg_backend_pid()"
 SET_MARK: Final = "SELECT pg_catalog.set_config(%s, %s, false)"
 READ_MARK: Final = "SELECT pg_catalog.current_setting(%s, true)"
 RESET_ROLE: Final = "RESET SESSION AUTHORIZATION"
+ROLE: Final = "SELECT pg_catalog.current_setting('role')"
+SET_ROLE: Final = "SELECT pg_catalog.set_config('role', %s, false)"
 SESSION_NOW: Final = ", ".join(
     f"pg_catalog.current_setting('{name}')"
     for name in ("search_path", "lock_timeout", "statement_timeout", "role")
@@ -97,6 +99,10 @@ MISSING_EXTENSIONS: Final = """
 SELECT wanted.name FROM unnest(%s::text[]) AS wanted(name)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = wanted.name)
 """
+VERSION_TABLE_WIDTH: Final = """
+SELECT a.atttypmod - 4 FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = pg_catalog.to_regclass(%s) AND a.attname = 'version_num' AND a.atttypmod > 0"""
+WIDEN_VERSION_TABLE: Final = "ALTER TABLE {table} ALTER COLUMN version_num TYPE VARCHAR({width})"
 CREATE_EXTENSION: Final = "CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA {schema}"
 
 # What CREATE INDEX CONCURRENTLY leaves behind when it is cut short. A partitioned table's index may be
@@ -112,7 +118,9 @@ WHERE n.nspname = %s AND NOT i.indisvalid AND c.relkind = 'i'
 ORDER BY 1"""
 DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS {schema}.{index}"
 
+# A revision may have taken a role that has no right to write the ledger.
 _CHECKED: Final = f"""
+{RESET_ROLE};
 WITH held AS (
   SELECT count(*) AS n FROM pg_catalog.pg_locks
   WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
@@ -139,7 +147,7 @@ WITH held AS (
   WHERE %(settle)s AND open AND schema_name = %(schema_name)s AND version_table = %(version_table)s
     AND id IS DISTINCT FROM %(started_id)s
   RETURNING 1
-), recorded AS ({{record}})
+), {{record}}
 SELECT CASE
     -- A cast that fails at run time is how a plain statement refuses: the COMMIT behind it never runs.
     WHEN held.n <> 1 THEN ('corehost: lock lost, held ' || held.n)::bigint
@@ -156,14 +164,17 @@ _STEP_VALUES: Final = """%(schema_name)s, %(version_table)s, %(branch)s, %(revis
   %(parents)s::text[], %(depends_on)s::text[], %(required)s::text[], %(phase)s, %(distribution)s, %(version)s,
   %(corehost_version)s, %(pass_id)s::uuid, %(host)s, %(pid)s, pg_catalog.pg_backend_pid()"""
 _DURATION: Final = "make_interval(secs => %(duration_ms)s / 1000.0)"
-RECORD_APPLIED: Final = f"""
+_INSERT_APPLIED: Final = f"""
   INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, started_at, finished_at, duration_ms)
-  VALUES ({_STEP_VALUES}, 'applied', clock_timestamp() - {_DURATION}, clock_timestamp(), %(duration_ms)s)
-  RETURNING id"""
-FINISH_STARTED: Final = """
+  SELECT {_STEP_VALUES}, 'applied', clock_timestamp() - {_DURATION}, clock_timestamp(), %(duration_ms)s"""
+RECORD_APPLIED: Final = f"recorded AS ({_INSERT_APPLIED} RETURNING id)"
+# 'started' is not there any more where the step has rolled back the part that it was written in.
+FINISH_STARTED: Final = f"""finished AS (
   UPDATE corehost.step SET outcome = 'applied', open = false, finished_at = clock_timestamp(),
     duration_ms = %(duration_ms)s
-  WHERE id = %(started_id)s AND open RETURNING id"""
+  WHERE id = %(started_id)s AND open RETURNING id
+), inserted AS ({_INSERT_APPLIED} WHERE NOT EXISTS (SELECT FROM finished) RETURNING id
+), recorded AS (SELECT id FROM finished UNION ALL SELECT id FROM inserted)"""
 RECORD_STARTED: Final = f"""
 INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, open, partial, started_at)
 VALUES ({_STEP_VALUES}, 'started', true, true, clock_timestamp() - {_DURATION})
