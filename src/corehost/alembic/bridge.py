@@ -34,8 +34,9 @@ assert sqlalchemy.orm
 ONE_AT_A_TIME: Final = threading.Lock()
 """Held while a revision runs: ``alembic.op`` and ``alembic.context`` are global to the process."""
 
-_ENDS_TRANSACTION: Final = re.compile(
-    r"(?:^|;)\s*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b", re.IGNORECASE | re.MULTILINE
+# Too much rather than too little: what is no commit costs a row that is then rolled back or finished.
+_MAY_COMMIT: Final = re.compile(
+    r"(?:^|;|\*/)\s*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b", re.IGNORECASE | re.MULTILINE
 )
 
 
@@ -90,7 +91,7 @@ class Bridge:
         if self._raw.autocommit != self._in_autocommit:
             self._in_autocommit = self._raw.autocommit
             self._watcher.autocommit(self._in_autocommit)
-        if not self._in_autocommit and _ENDS_TRANSACTION.search(statement):
+        if not self._in_autocommit and _MAY_COMMIT.search(statement):
             self._watcher.before_early_commit()
 
 
@@ -117,10 +118,10 @@ class BranchRunner:
         script = self._scripts.get_revision(revision)
         assert isinstance(script, LazyScript)
         namespace = self._tree.branch.namespace
-        with (
-            ONE_AT_A_TIME,
-            EnvironmentContext(self._config, self._scripts, as_sql=False, tag=None) as environment,
-        ):
+        # SQLAlchemy has asked the server once, when another namespace may have had its turn.
+        connection.dialect.default_schema_name = namespace.schema
+        shown = {"as_sql": False, "tag": None, "destination_rev": revision}
+        with ONE_AT_A_TIME, EnvironmentContext(self._config, self._scripts, **shown) as environment:
             environment.configure(
                 connection=connection,
                 target_metadata=self._metadata(),
