@@ -26,10 +26,12 @@ from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
 from corehost.postgres.locks import LockSet
 from corehost.postgres.prepare import (
+    ALEMBIC_WIDTH,
     create_extensions,
     create_version_table,
     drop_invalid_indexes,
     missing_extensions,
+    widen_version_table,
 )
 from corehost.postgres.session import StepSession
 from corehost.readiness.look import look
@@ -200,12 +202,15 @@ class NamespaceWork:
                 return False
             finally:
                 lock.release()
-        if name in state.without_table:
-            try:
-                create_version_table(self._connection, tree.branch, width=max(len(r) for r in tree.revisions))
-            except StepFailed as error:
-                self._findings.blocked[name] = error
-                return False
+        width = max(len(r) for r in tree.revisions)
+        try:
+            if name in state.without_table:
+                create_version_table(self._connection, tree.branch, width=width)
+            elif width > ALEMBIC_WIDTH:
+                widen_version_table(self._connection, tree.branch, width=width)
+        except StepFailed as error:
+            self._findings.blocked[name] = error
+            return False
         self._prepared.add(name)
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import psycopg
 
@@ -10,6 +11,9 @@ from corehost.core.branch import Branch
 from corehost.core.errors import StepFailed
 from corehost.postgres import sql
 from corehost.postgres.connect import Connection, execute
+
+ALEMBIC_WIDTH: Final = 32
+"""How many characters of a revision id Alembic's own version table has room for."""
 
 
 def missing_extensions(connection: Connection, extensions: Sequence[str]) -> tuple[str, ...]:
@@ -49,7 +53,7 @@ def create_version_table(connection: Connection, branch: Branch, *, width: int) 
         sql.CREATE_VERSION_TABLE.format(
             table=sql.version_table(namespace),
             constraint=sql.quoted(f"{namespace.version_table}_pkc"),
-            width=max(32, width),
+            width=max(ALEMBIC_WIDTH, width),
         )
     ]
     if not _schema_exists(connection, namespace.schema):
@@ -61,6 +65,25 @@ def create_version_table(connection: Connection, branch: Branch, *, width: int) 
             f"schema {namespace.schema!r} cannot be made: {str(error).splitlines()[0]}",
             where=branch.origin.where(branch=branch.name),
             hint=f"grant the role CREATE on the database, or create schema {namespace.schema!r} for it",
+        ) from error
+
+
+def widen_version_table(connection: Connection, branch: Branch, *, width: int) -> None:
+    """Make room for ids that are longer than those that the version table was made for.
+
+    Raises StepFailed where the role may not: the table is somebody else's.
+    """
+    table = sql.version_table(branch.namespace)
+    found = execute(connection, sql.VERSION_TABLE_WIDTH, (table,)).fetchone()
+    if found is None or found[0] >= width:
+        return
+    try:
+        execute(connection, sql.WIDEN_VERSION_TABLE.format(table=table, width=width))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StepFailed(
+            f"version table {table} has {found[0]} characters, and a revision id {width}",
+            where=branch.origin.where(branch=branch.name),
+            hint="let its owner widen version_num",
         ) from error
 
 
