@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +32,7 @@ EARLY_COMMITS = {
     "COMMIT": 'op.execute("COMMIT")\n',
     "commit behind a comment": 'op.execute("/* done */ commit;")\n',
     "END": 'op.execute("end transaction")\n',
-    "COMMIT among others": 'op.execute("CREATE TABLE more (id int); COMMIT; CREATE TABLE yet_more (id int)")\n',
+    "COMMIT among others": 'op.execute("CREATE TABLE more (id int); COMMIT; SELECT 1")\n',
     "COMMIT of the driver's": 'op.get_bind().exec_driver_sql("COMMIT AND CHAIN")\n',
 }
 
@@ -53,6 +52,10 @@ class Database:
             down = f"{name}{number - 1}" if number > 1 else None
             sources[f"{name}{number}"] = revision_source(f"{name}{number}", down, upgrade=upgrade)
         return written_branch(self._folder, name, sources, **given)
+
+    def written(self, file: str, source: str) -> Branch:
+        """Branch ant with this revision file beside those that it has."""
+        return written_branch(self._folder, "ant", {file: source})
 
     def migrate(self, *branches: Branch, **settings: Any) -> MigrationReport:
         """One pass, in this process."""
@@ -77,6 +80,11 @@ class Database:
     def values(self, query: str) -> list[Any]:
         """The first column of what a query finds."""
         return [row[0] for row in self.rows(query)]
+
+    def execute(self, statements: str) -> None:
+        """Run statements."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statements)  # type: ignore[call-overload]
 
     def steps(self, branch: str = "ant") -> list[tuple[str, str, bool, bool]]:
         """The ledger's rows of a branch: revision, outcome, open, partial."""
@@ -225,7 +233,8 @@ def test_the_naming_convention_of_the_metadata_is_honoured(
     """Constraints without a name get the one that the models would give them."""
     (tmp_path / "ant_models.py").write_text(CONVENTION)
     monkeypatch.syspath_prepend(tmp_path)
-    upgrade = 'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Text, unique=True))'
+    upgrade = 'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Text))\n'
+    upgrade += 'op.create_unique_constraint(None, "t", ["n"])'
     db.migrate(db.branch("ant", upgrade, metadata="ant_models:models.metadata"))
     constraints = db.values(
         "SELECT conname FROM pg_constraint WHERE conrelid = 'ant.t'::regclass AND contype IN ('p', 'u')"
@@ -322,8 +331,10 @@ op.execute("INSERT INTO {table} SELECT current_setting('search_path'), current_u
     " current_setting('lock_timeout'), current_setting('statement_timeout'),"
     " current_setting('transaction_isolation'), current_setting('standard_conforming_strings')")
 """
+SET_PATH = 'op.execute("SET search_path = public")'
+LEVEL = "bind = op.get_bind()\nbind.commit()\nbind.execution_options(isolation_level={!r})"
 MEDDLING = {
-    "search_path": 'op.execute("SET search_path = public")',
+    "search_path": SET_PATH,
     "set_config": "op.execute(\"SELECT set_config('search_path', '', false)\")",
     "role": 'op.execute("SET ROLE pg_monitor")',
     "session authorization": 'op.execute("SET SESSION AUTHORIZATION pg_monitor")',
@@ -331,9 +342,10 @@ MEDDLING = {
     "statement_timeout": "op.execute(\"SET statement_timeout = '5min'\")",
     "RESET ALL": 'op.execute("RESET ALL")',
     "SET LOCAL": 'op.execute("SET LOCAL search_path = public")',
-    "in an autocommit block": 'with op.get_context().autocommit_block():\n    op.execute("SET search_path = public")',
-    "isolation level": "op.get_bind().commit()\nop.get_bind().execution_options(isolation_level='SERIALIZABLE')",
-    "autocommit for good": "op.get_bind().commit()\nop.get_bind().execution_options(isolation_level='AUTOCOMMIT')",
+    "in an autocommit block": f"with op.get_context().autocommit_block():\n    {SET_PATH}",
+    "role and early commit": 'op.execute("SET ROLE pg_monitor")\nop.get_bind().commit()',
+    "isolation level": LEVEL.format("SERIALIZABLE"),
+    "autocommit": LEVEL.format("AUTOCOMMIT"),
 }
 
 
@@ -346,7 +358,7 @@ def test_what_a_revision_does_to_the_session_does_not_reach_the_next(db: Databas
     (after,) = db.rows("SELECT * FROM ant.seen_again")
     (elsewhere,) = db.rows("SELECT * FROM bee.seen")
     assert before == after
-    assert (elsewhere[0], elsewhere[1:]) == ("bee, public", before[1:])
+    assert (elsewhere[0], elsewhere[1:]) == ('"bee", "public"', before[1:])
 
 
 LETTING_GO = {
@@ -365,6 +377,31 @@ def test_a_revision_that_lets_go_of_the_lock_does_not_commit(db: Database, letti
     assert db.values("SELECT version_num FROM ant.alembic_version") == []
 
 
+def test_a_role_that_a_revision_has_taken_stays_over_a_commit_in_its_middle(db: Database) -> None:
+    """What it makes behind it belongs to that role too, although the ledger is written in between."""
+    upgrade = """\
+        op.execute("CREATE ROLE owner_of_ant; GRANT ALL ON SCHEMA ant TO owner_of_ant")
+        op.execute("SET ROLE owner_of_ant")
+        op.get_bind().commit()
+        op.execute("CREATE TABLE t (id int)")
+    """
+    try:
+        db.migrate(db.branch("ant", upgrade))
+        assert db.values("SELECT tableowner FROM pg_tables WHERE tablename = 't'") == ["owner_of_ant"]
+    finally:
+        db.execute("DROP OWNED BY owner_of_ant; DROP ROLE owner_of_ant")
+
+
+@pytest.mark.parametrize("early", ["", "op.get_bind().commit()\n"], ids=["rolled back", "partial"])
+def test_a_step_that_fails_with_another_role_is_recorded(db: Database, early: str) -> None:
+    """The ledger is written with the role that connected."""
+    error = db.failure(
+        db.branch("ant", f'op.execute("SET ROLE pg_monitor")\n{early}op.execute("SELECT 1/0")')
+    )
+    assert "division by zero" in str(error)
+    assert db.steps() == [("ant1", "failed", True, bool(early))]
+
+
 def test_each_branch_has_its_own_default_schema(db: Database) -> None:
     """Revisions that ask the inspector would look into another plugin's schema otherwise."""
     upgrade = """\
@@ -380,17 +417,12 @@ LONG = "2026_11_05_add_the_column_that_everybody_asked_for"
 
 def test_a_long_revision_id_fits_into_the_version_table(db: Database) -> None:
     """Alembic's own column has 32 characters."""
-    db.migrate(written_branch_of(db, {LONG: revision_source(LONG)}))
+    db.migrate(db.written(LONG, revision_source(LONG)))
     assert db.values("SELECT version_num FROM ant.alembic_version") == [LONG]
 
 
 def test_a_long_revision_id_fits_into_a_version_table_that_was_there(db: Database) -> None:
     """It was made by a release whose ids were short, or by stock Alembic."""
     db.migrate(db.branch("ant", create_table("t")))
-    db.migrate(written_branch_of(db, {LONG: revision_source(LONG, "ant1")}))
+    db.migrate(db.written(LONG, revision_source(LONG, "ant1")))
     assert db.values("SELECT version_num FROM ant.alembic_version") == [LONG]
-
-
-def written_branch_of(db: Database, sources: Mapping[str, str]) -> Branch:
-    """Branch ant with these revisions beside those that it has."""
-    return written_branch(db._folder, "ant", sources)
