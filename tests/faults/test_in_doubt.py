@@ -16,7 +16,9 @@ HALF = """\
 op.execute("CREATE TABLE half (id int)")
 with op.get_context().autocommit_block():
     op.execute("SELECT pg_sleep(60)")"""
-ASLEEP = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
+ASLEEP = """
+SELECT pid FROM pg_stat_activity
+WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active' AND datname = current_database()"""
 
 
 @pytest.fixture

@@ -157,7 +157,8 @@ def test_waiting_instances_hold_no_connection(logged: str, site: Path, processes
                       count(*) FILTER (WHERE query NOT LIKE '%%pg_sleep%%' AND state LIKE 'idle in%%')
                FROM pg_stat_activity
                WHERE application_name LIKE 'corehost%%' AND datname = current_database()"""
-    sleeping = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
+    sleeping = """SELECT 1 FROM pg_stat_activity
+                  WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active' AND datname = current_database()"""
     with psycopg.connect(logged, autocommit=True) as connection:
         wait_until(lambda: connection.execute(sleeping).fetchone())
         looks = []
