@@ -17,8 +17,9 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.sessions = ["lint", "types", "tests"]
 
-# Started in the background we have SIGINT ignored, which every child inherits; the tests send it.
+# Started in the background we have these ignored, which every child inherits; the tests send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 # Every test of a fleet starts many processes: none of them is to compile its libraries again.
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
