@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Literal
 
 from corehost.core.branch import Branch
 from corehost.core.branch_order import branch_ranks
@@ -19,8 +18,6 @@ from corehost.core.namespace import CORE, LEDGER
 from corehost.core.revision import Node, Revision
 from corehost.core.toposort import find_cycle, reached
 from corehost.core.tree import BranchTree, draw_cycle
-
-EdgeKind = Literal["down_revision", "depends_on", "extra_edge"]
 
 
 class Graph:

@@ -23,7 +23,7 @@ from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
 from corehost.postgres.connect import Connection, execute, is_lost
-from corehost.postgres.ledger import LockLost, RowsChanged, StepRecord, without_secrets
+from corehost.postgres.ledger import RowsChanged, StepRecord, without_secrets
 from corehost.postgres.session import StepSession
 
 if TYPE_CHECKING:
@@ -233,6 +233,3 @@ def _backoff(attempt: int) -> float:
 
 def _ms_since(began: float) -> float:
     return (time.monotonic() - began) * 1000
-
-
-__all__ = ["ConnectionLost", "LockLost", "StepRunner", "describe"]

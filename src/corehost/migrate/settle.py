@@ -64,8 +64,6 @@ def _settle(connection: Connection, graph: Graph, tree: BranchTree, node: Node, 
     if not applied:
         execute(connection, sql.ROLLED_BACK, (attempt.id,))
         return attempt
-    from corehost.alembic.bridge import BranchRunner
-
     rows = state.rows[node.branch]
     record = StepRecord(step_at(graph, node), tree.branch, pass_id=uuid.uuid4(), required=())
     record.adopt(attempt.id)
@@ -74,7 +72,7 @@ def _settle(connection: Connection, graph: Graph, tree: BranchTree, node: Node, 
         record.finish(
             connection,
             before=rows,
-            after=BranchRunner(tree).rows_after(rows, node.revision),
+            after=tree.rows_after(rows, node.revision),
             settle=True,
             duration_ms=attempt.age * 1000,
         )
