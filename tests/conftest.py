@@ -13,6 +13,7 @@ from psycopg import sql
 
 from corehost.embedded import LocalPostgres, find_bindir
 from support.processes import Processes
+from support.shop import Shop
 
 pytest_plugins = ["support.no_skips"]
 
@@ -76,6 +77,14 @@ def site(tmp_path: Path) -> Path:
     folder = tmp_path / "site"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def shop(processes: Processes, site: Path, tmp_path: Path, database: str) -> Shop:
+    """A host application with nothing installed, on an empty database."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Shop(processes=processes, site=site, folder=folder, database=database)
 
 
 def _execute(postgres: LocalPostgres, statement: str, name: str) -> None:

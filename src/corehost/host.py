@@ -41,6 +41,7 @@ class Host:
         self._lock = threading.RLock()
         self._board = Board()
         self._stop: Stop | None = None
+        self._without: dict[str, object] = {}
 
     @classmethod
     def from_config(cls, *, connect: Callable[[], Connection] | None = None, **settings: Any) -> Self:
@@ -166,12 +167,14 @@ class Host:
 
     def _migrate(self, only: str | None, wait: bool, observer: Observer) -> MigrationReport:
         installation = self.installation
+        self._go_on_without(frozenset())  # what failed is tried again, its hooks with it
         runner = self._pass(installation, Both(self._board, observer), only=only, wait=wait)
         hook = self.hook
         report = MigrationReport()
         self._stop = runner.stop
         try:
             report = runner.run()
+            self._go_on_without(installation.with_dependents(report.left_out))
         except CorehostError as error:
             report = getattr(error, "report", None) or report
             raise
@@ -179,6 +182,14 @@ class Host:
             self._stop = None
             _quietly("corehost_after_migrate", lambda: hook.corehost_after_migrate(report=report))
         return report
+
+    def _go_on_without(self, names: frozenset[str]) -> None:
+        """Take the hooks of these plugins away, and give those back that were taken away before."""
+        manager = self.installation.discovery.manager
+        for name, plugin in self._without.items():
+            manager.register(plugin, name)
+        gone = sorted(name for name in names if manager.has_plugin(name))
+        self._without = {name: manager.unregister(name=name) for name in gone}
 
     def _pass(
         self, installation: Installation, observer: Observer, *, only: str | None, wait: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from corehost.core.branch import Branch, Origin
 from corehost.core.errors import DiscoveryError, GraphError, PluginError
 from corehost.core.graph import Graph
 from corehost.core.namespace import CORE, LEDGER, LEDGER_NAMESPACE
+from corehost.core.requirement import Requirement
 from corehost.core.results import Skipped
 from corehost.core.revision import Node, SourceFacts
 from corehost.core.settings import Settings
@@ -76,6 +78,16 @@ class Installation:
                 )
                 raise
         return self._facts[node]
+
+    def with_dependents(self, names: Iterable[str]) -> frozenset[str]:
+        """These plugins and those that require them, with tables or without."""
+        found = set(names)
+        specs = {plugin.name: plugin.spec for plugin in self.discovery.found}
+        for name in self.order:
+            spec = specs[name]
+            if spec is not None and any(Requirement.parse(text).name in found for text in spec.requires):
+                found.add(name)
+        return frozenset(found)
 
     def _graph(self) -> Graph:
         branches = {branch.name: branch for branch in (ledger_branch(), *self.discovery.branches)}

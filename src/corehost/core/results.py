@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from corehost.core.branch import Origin
@@ -43,7 +45,9 @@ class MigrationReport:
     waited_ms: float = 0.0
     """How long this process waited for others, in milliseconds."""
     ready: bool = False
-    """Whether nothing of any branch's target is pending any more."""
+    """Whether nothing of any branch's target is pending any more, but of what is left out."""
+    left_out: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Plugin -> why the host goes on without it (``on_migration_error``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +86,8 @@ class BranchStatus:
     """Who holds the namespace's lock."""
     reason: str | None = None
     """Why the state is what it is, where the state alone does not say it."""
+    left_out: bool = False
+    """Whether a host goes on without it (``on_migration_error``)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

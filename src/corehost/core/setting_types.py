@@ -48,6 +48,12 @@ def as_choice(label: str, value: Any, choices: Sequence[str]) -> str:
     return str(value)
 
 
+def as_choices(label: str, value: Any, choices: Sequence[str]) -> Mapping[str, str]:
+    """A table of such words, read-only."""
+    table = as_table(label, value)
+    return MappingProxyType({key: as_choice(f"{label}.{key}", item, choices) for key, item in table.items()})
+
+
 def as_text(label: str, value: Any) -> str:
     """A text."""
     if not isinstance(value, str):

@@ -13,6 +13,7 @@ from corehost.core.mounts import as_mounts
 from corehost.core.namespace import schema_problem
 from corehost.core.setting_types import (
     as_choice,
+    as_choices,
     as_duration,
     as_edges,
     as_flag,
@@ -63,6 +64,11 @@ class Settings:
     """Whether no branch at all beside the ledger is fine."""
     on_plugin_error: Literal["fail", "skip"] = field(default="fail", metadata={"choices": ("fail", "skip")})
     """Whether a plugin that is wrong stops the host, or is left out with all that requires it."""
+    on_migration_error: str | Mapping[str, str] = field(
+        default="fail", metadata={"choices": ("fail", "disable"), "per_plugin": True}
+    )
+    """``"fail"``, or ``"disable"``: go on without a plugin whose migrations cannot be done, and without
+    what requires it. A table says it of single plugins, ``"*"`` of the others."""
     wait_timeout: timedelta = timedelta(minutes=10)
     """How long to wait without any progress by anybody."""
     lock_timeout: timedelta = timedelta(seconds=1)
@@ -88,6 +94,13 @@ class Settings:
         for name in ("database_url", "migration_url"):
             if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
                 raise ConfigurationError(f"{name} and {name}_file are both given", hint="give one of them")
+
+    def is_optional(self, plugin: str) -> bool:
+        """Whether the host goes on without a plugin whose migrations cannot be done."""
+        policy = self.on_migration_error
+        if not isinstance(policy, str):
+            policy = policy.get(plugin, policy.get("*", "fail"))
+        return policy == "disable"
 
 
 _NOT_SETTABLE: Final = frozenset({"config_file", "database_url_file", "migration_url_file"})
@@ -142,6 +155,8 @@ def check_setting(name: str, value: Any, *, label: str | None = None) -> Any:
     item = Settings.__dataclass_fields__[name]
     if isinstance(item.default, timedelta):
         return as_duration(label, value)
+    if "per_plugin" in item.metadata and isinstance(value, Mapping):
+        return as_choices(label, value, item.metadata["choices"])
     if "choices" in item.metadata:
         return as_choice(label, value, item.metadata["choices"])
     checked = _CHECKS[name](label, value)

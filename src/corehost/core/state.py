@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from corehost.core.branch import Branch
 from corehost.core.namespace import Namespace
 
 _PATIENCE: Final = 3
@@ -78,6 +79,11 @@ class DatabaseState:
         """The rows that corehost left there; empty where it never was."""
         known = self.ledger.get(namespace)
         return known.heads if known else ()
+
+    def rest_of(self, branch: Branch) -> float:
+        """Seconds for which this version of a branch, which has failed, is not tried again."""
+        attempt = self.open_steps.get(branch.namespace)
+        return attempt.rest if attempt is not None and attempt.version == branch.origin.version else 0.0
 
     def fingerprint(self) -> Any:
         """A value that differs whenever anybody has made progress."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from corehost.core.errors import MigrationError, StepFailed
 from corehost.core.graph import Graph
+from corehost.core.leave_out import leave_out
 from corehost.core.plan import Step
 from corehost.core.results import StepResult
 from corehost.core.revision import Node
+from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
 from corehost.postgres.connect import Connection
+
+_log = logging.getLogger("corehost")
 
 _LOSSES: Final = 3
 """So many lost connections, and a step has failed."""
@@ -27,6 +33,8 @@ class Findings:
     failed: StepResult | None = None
     blocked: dict[str, MigrationError] = field(default_factory=dict)
     """Branch -> why nothing of it may be run (again) in this pass."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Branch -> why this host goes on without it."""
     doubtful: list[tuple[Step, ConnectionLost]] = field(default_factory=list)
     """Steps that lost their connection, and may be committed."""
     lost: Counter[Node] = field(default_factory=Counter)
@@ -56,7 +64,34 @@ class Findings:
                     hint="the server's log says why",
                 )
 
+    @property
+    def fatal(self) -> Mapping[str, MigrationError]:
+        """Branch -> why nothing of it may be run, of those that the host does not go on without."""
+        return {name: error for name, error in self.blocked.items() if name not in self.left_out}
+
+    def leave_out(
+        self, graph: Graph, state: DatabaseState, pending: Collection[Node], optional: Callable[[str], bool]
+    ) -> None:
+        """Conclude what the host goes on without: what is wrong, or rests after failures, and optional."""
+        reasons = {
+            name: f"revision {state.open_steps[graph.trees[name].branch.namespace].revision} has failed"
+            for name in {node.branch for node in pending}
+            if state.rest_of(graph.trees[name].branch)
+        }
+        reasons |= {name: error.message for name, error in self.blocked.items()}
+        before = self.left_out.keys()
+        self.left_out = {
+            name: reasons[cause] if name == cause else f"it needs {cause!r}, which is left out"
+            for name, cause in leave_out(graph, reasons, pending, optional).items()
+        }
+        for name in sorted(self.left_out.keys() - before):
+            _log.warning("going on without plugin %r: %s", name, self.left_out[name])
+
+    def of_use(self, nodes: Iterable[Node]) -> frozenset[Node]:
+        """The nodes without those of branches that the host goes on without."""
+        return frozenset(node for node in nodes if node.branch not in self.left_out)
+
     def conclusion(self) -> MigrationError:
         """Why the pass ends here although something is pending: the gravest reason first."""
         grave = {2: 0, 5: 1, 1: 2, 4: 3}
-        return min(self.blocked.values(), key=lambda e: (grave.get(e.exit_code, 4), str(e)))
+        return min(self.fatal.values(), key=lambda e: (grave.get(e.exit_code, 4), str(e)))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from corehost.core.errors import (
     DatabaseUnavailable,
+    GraphError,
     IncompatibleDatabase,
     MigrationError,
     WaitTimedOut,
@@ -124,7 +126,7 @@ class MigrationPass:
                 raise self._findings.conclusion()
             if worked:
                 self._pace.progress()
-        if self._findings.blocked:
+        if self._findings.fatal:
             raise self._findings.conclusion()
 
     def _look(self) -> _View:
@@ -134,11 +136,13 @@ class MigrationPass:
         state, standings = look(connection, graph)
         self._findings.settle_doubtful(connection, has_ledger=state.has_ledger)
         rows = {name: standing.rows for name, standing in standings.items()}
+        pending = graph.pending(rows, context.only)
+        self._findings.leave_out(graph, state, pending, self._is_optional)
         view = _View(
             state=state,
             standings=standings,
             rows=rows,
-            frontier=Frontier(graph, graph.pending(rows, context.only)),
+            frontier=Frontier(graph, self._findings.of_use(pending)),
         )
         if self._first_look:
             self._first_look = False
@@ -161,7 +165,7 @@ class MigrationPass:
             namespace = self._namespace(node.branch)
             if node.branch in self._findings.blocked or namespace.schema in {n.schema for n in tried}:
                 continue
-            if self._wait and self._rest(view, node.branch):
+            if self._wait and view.state.rest_of(self._context.graph.trees[node.branch].branch):
                 resting = True
                 continue
             tried.add(namespace)
@@ -186,10 +190,6 @@ class MigrationPass:
                 return 0
         return 0 if tried or resting else None
 
-    def _rest(self, view: _View, branch: str) -> float:
-        attempt = view.state.open_steps.get(self._namespace(branch))
-        return attempt.rest if attempt is not None else 0.0
-
     def _namespace(self, branch: str) -> Namespace:
         return self._context.graph.trees[branch].branch.namespace
 
@@ -201,9 +201,19 @@ class MigrationPass:
 
     def _compile(self, view: _View) -> None:
         """Compile all that is pending before this process's first step: no half pass for a syntax error."""
-        for node in sorted(self._context.graph.pending(view.rows, self._context.only) - self._compiled):
-            self._context.facts(node)
+        pending = self._findings.of_use(self._context.graph.pending(view.rows, self._context.only))
+        for node in sorted(pending - self._compiled):
+            try:
+                self._context.facts(node)
+            except GraphError as error:
+                if not self._is_optional(node.branch):
+                    raise
+                self._findings.blocked[node.branch] = error
             self._compiled.add(node)
+
+    def _is_optional(self, name: str) -> bool:
+        """Whether the host goes on without a branch; not without the one that it was asked for."""
+        return name != self._context.only and self._context.settings.is_optional(name)
 
     def _runner(self, name: str) -> BranchRunner:
         if name not in self._runners:
@@ -215,7 +225,11 @@ class MigrationPass:
     def _await(self, view: _View) -> None:
         """Somebody else has what is ready: say so, let the connection go, look again in a while."""
         ready = view.frontier.ready()
-        rests = {node: rest for node in ready if (rest := self._rest(view, node.branch))}
+        rests = {
+            node: rest
+            for node in ready
+            if (rest := view.state.rest_of(self._context.graph.trees[node.branch].branch))
+        }
         also = "; ".join(
             f"revision {node}, which has failed and is tried again in {rest:.0f} s"
             for node, rest in rests.items()
@@ -259,7 +273,6 @@ class MigrationPass:
     def _judge(self, view: _View) -> None:
         """Nothing is left to do: may this code serve? A branch may have diverged with nothing pending."""
         graph = self._context.graph
-        self._ready = not graph.pending(view.rows) and not any(s.blocked for s in view.standings.values())
         for name in graph.wanted(self._context.only):
             if (standing := view.standings[name]).blocked:
                 self._findings.blocked[name] = diverged(graph.trees[name], standing)
@@ -270,6 +283,12 @@ class MigrationPass:
                     self._findings.blocked[status.branch] = IncompatibleDatabase(
                         status.reason or "a step is in doubt", where=graph.trees[status.branch].where()
                     )
+        pending = graph.pending(view.rows)
+        self._findings.leave_out(graph, view.state, pending, self._is_optional)
+        left_out = self._findings.left_out
+        self._ready = not self._findings.of_use(pending) and not any(
+            standing.blocked for name, standing in view.standings.items() if name not in left_out
+        )
 
     def _report(self, *, ready: bool) -> MigrationReport:
         return MigrationReport(
@@ -277,4 +296,5 @@ class MigrationPass:
             failed=self._findings.failed,
             waited_ms=self._pace.waited * 1000,
             ready=ready,
+            left_out=MappingProxyType(dict(self._findings.left_out)),
         )

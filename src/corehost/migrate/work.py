@@ -111,7 +111,8 @@ class NamespaceWork:
         blocked_before = len(self._findings.blocked)
         for name in covered:
             self._judge(name, state, judged[name])
-        frontier = Frontier(graph, graph.pending(current, self._context.only))
+        pending = graph.pending(current, self._context.only)
+        frontier = Frontier(graph, self._findings.of_use(pending))
         while (node := self._next(frontier, covered)) is not None:
             self._context.stop.check()
             step = self._step(node)

@@ -6,19 +6,24 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Final
 
 from corehost.core.branch import Origin
 from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase, WaitTimedOut
 from corehost.core.graph import Graph
+from corehost.core.leave_out import leave_out
 from corehost.core.plan import Frontier
 from corehost.core.results import BranchStatus
 from corehost.core.revision import Node
 from corehost.core.standing import branch_status, orphans
+from corehost.core.state import DatabaseState
 from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
 from corehost.postgres.locks import holders
 from corehost.postgres.prepare import invalid_indexes
 from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
+
+_WRONG: Final = ("failed", "diverged", "in_doubt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +31,10 @@ class Look:
     """One look at the whole database."""
 
     ready: bool
-    """Whether nothing of any branch's target is pending, and nothing keeps this code from serving."""
+    """Whether nothing of any branch's target is pending, and nothing keeps this code from serving.
+
+    What the host goes on without (``left_out``) does not matter to it.
+    """
     branches: tuple[BranchStatus, ...]
     """Every branch, and what the ledger has of branches that are not installed, sorted by name."""
 
@@ -38,19 +46,27 @@ class Look:
     def unservable(self) -> IncompatibleDatabase | None:
         """Why waiting cannot help, where it cannot."""
         for status in self.branches:
-            if status.state in ("diverged", "in_doubt"):
+            if status.state in ("diverged", "in_doubt") and not status.left_out:
                 return IncompatibleDatabase(
                     status.reason or status.state, where=status.origin.where(branch=status.branch)
                 )
         return None
 
 
-def look_around(connection: Connection, graph: Graph) -> Look:
-    """Look at all branches: no lock, no write; works for a reader, on a standby, through a pooler."""
+def _never(_: str) -> bool:
+    return False
+
+
+def look_around(connection: Connection, graph: Graph, *, optional: Callable[[str], bool] = _never) -> Look:
+    """Look at all branches: no lock, no write; works for a reader, on a standby, through a pooler.
+
+    ``optional`` says which branches the host goes on without where they cannot be migrated.
+    """
     state, standings = look(connection, graph)
     rows = {name: standing.rows for name, standing in standings.items()}
     by_branch: dict[str, list[Node]] = {name: [] for name in graph.trees}
-    for node in Frontier(graph, graph.pending(rows)).drain():
+    pending = graph.pending(rows)
+    for node in Frontier(graph, pending).drain():
         by_branch[node.branch].append(node)
     keys = {name: tree.branch.namespace.lock_key for name, tree in graph.trees.items()}
     held = holders(connection, sorted(set(keys.values())))
@@ -65,7 +81,10 @@ def look_around(connection: Connection, graph: Graph) -> Look:
         for name, tree in graph.trees.items()
     ]
     found = [_with_indexes(connection, status) if status.state == "in_doubt" else status for status in found]
-    ready = not any(s.pending or s.state in ("diverged", "in_doubt") for s in found)
+    wrong = {s.branch for s in found if s.state in _WRONG and _is_of_this_version(graph, state, s)}
+    left_out = leave_out(graph, wrong, pending, optional)
+    found = [replace(s, left_out=True) if s.branch in left_out else s for s in found]
+    ready = not any((s.pending or s.state in ("diverged", "in_doubt")) and not s.left_out for s in found)
     found += [
         BranchStatus(
             branch=known.branch,
@@ -79,6 +98,12 @@ def look_around(connection: Connection, graph: Graph) -> Look:
         for known in orphans(graph, state)
     ]
     return Look(ready=ready, branches=tuple(sorted(found, key=lambda s: (s.branch, s.schema))))
+
+
+def _is_of_this_version(graph: Graph, state: DatabaseState, status: BranchStatus) -> bool:
+    """A failure of another version says nothing of this one, which nobody may have tried yet."""
+    attempt = state.open_steps.get(graph.trees[status.branch].branch.namespace)
+    return status.state != "failed" or (attempt is not None and attempt.version == status.origin.version)
 
 
 def _with_indexes(connection: Connection, status: BranchStatus) -> BranchStatus:
@@ -100,7 +125,12 @@ def is_current(connection: Connection, graph: Graph) -> bool:
 
 
 def wait_until_ready(
-    connector: Connector, graph: Graph, *, timeout: timedelta, waiting: Callable[[str], None] = lambda _: None
+    connector: Connector,
+    graph: Graph,
+    *,
+    timeout: timedelta,
+    waiting: Callable[[str], None] = lambda _: None,
+    optional: Callable[[str], bool] = _never,
 ) -> Look:
     """Look, without any lock, until the database is ready for this code.
 
@@ -116,7 +146,7 @@ def wait_until_ready(
         problem: DatabaseUnavailable | None = None
         try:
             with translated_errors(), connector.open() as connection:
-                seen = look_around(connection, graph)
+                seen = look_around(connection, graph, optional=optional)
         except DatabaseUnavailable as error:
             if error.__cause__ is not None and not is_lost(error.__cause__):
                 raise
@@ -134,5 +164,7 @@ def wait_until_ready(
 
 
 def _pending_text(branches: Iterable[BranchStatus]) -> str:
-    parts = [f"{s.branch} ({len(s.pending)} pending, {s.state})" for s in branches if s.pending]
+    parts = [
+        f"{s.branch} ({len(s.pending)} pending, {s.state})" for s in branches if s.pending and not s.left_out
+    ]
     return "the database is not ready: " + ", ".join(parts)

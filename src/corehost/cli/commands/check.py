@@ -19,13 +19,17 @@ def check(run: Invocation) -> int:
 
     graph = run.installation.graph
     with run.connection() as connection:
-        seen = None if is_current(connection, graph) else look_around(connection, graph)
+        seen = None
+        if not is_current(connection, graph):
+            seen = look_around(connection, graph, optional=run.settings.is_optional)
+    branches = seen.branches if seen is not None else ()
+    pending = {status.branch: list(status.pending) for status in branches if status.pending}
+    run.document["pending"] = pending
     if seen is None or seen.ready:
         run.document["ready"] = True
-        run.remark("nothing to do")
+        left_out = [status.branch for status in branches if status.left_out]
+        run.remark(f"nothing to do; left out: {', '.join(left_out)}" if left_out else "nothing to do")
         return 0
-    pending = {status.branch: list(status.pending) for status in seen.branches if status.pending}
-    run.document["pending"] = pending
     if unservable := seen.unservable():
         raise unservable
     number = sum(map(len, pending.values()))

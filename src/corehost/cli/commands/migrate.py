@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from corehost.core.results import MigrationReport, StepResult
 
 
-@reporting("migrate", {"applied": [], "waited_ms": 0.0, "ready": False})
+@reporting("migrate", {"applied": [], "waited_ms": 0.0, "ready": False, "left_out": {}})
 @click.option("--plan-only", is_flag=True, help="Show the steps, as 'corehost plan' does; change nothing.")
 @click.option("--branch", metavar="NAME", help="Only this branch and what it depends on.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait while others hold a lock.")
@@ -60,6 +60,7 @@ def _fill(run: Invocation, report: MigrationReport) -> None:
         "applied": _applied(report.applied),
         "waited_ms": round(report.waited_ms, 3),
         "ready": report.ready,
+        "left_out": dict(report.left_out),
     }
 
 
@@ -82,6 +83,8 @@ def _summary(report: MigrationReport, branch: str | None) -> str:
         done += f" in {took:.1f} s: " + ", ".join(str(result.node) for result in report.applied)
     if report.waited_ms >= 1:
         done += f"; waited {report.waited_ms / 1000:.1f} s for others"
+    if report.left_out:
+        done += f"; without {', '.join(sorted(report.left_out))}, whose migrations cannot be done"
     if not report.ready and branch is not None:
         done += "; other branches are not up to date"
     return done

@@ -42,7 +42,7 @@ def _look(run: Invocation) -> Look:
 
     graph = run.installation.graph
     with run.connection() as connection:
-        return look_around(connection, graph)
+        return look_around(connection, graph, optional=run.settings.is_optional)
 
 
 def _watch(run: Invocation) -> None:
@@ -76,6 +76,7 @@ def _as_dict(found: BranchStatus) -> dict[str, object]:
         "pending": list(found.pending),
         "deferred": list(found.deferred),
         "lock": None if found.lock is None else _lock(found.lock),
+        "left_out": found.left_out,
     }
 
 
@@ -90,6 +91,7 @@ def _lock(holder: LockHolder) -> dict[str, object]:
 def _text(run: Invocation, seen: Look) -> str:
     text = output.table(_COLUMNS, [_row(found) for found in seen.branches])
     notes = [f"{found.branch}: {found.reason}" for found in seen.branches if found.reason]
+    notes += [f"{found.branch}: the host goes on without it" for found in seen.branches if found.left_out]
     notes += [f"left out: {left.plugin}: {left.reason}" for left in run.installation.skipped]
     notes.append("ready" if seen.ready else "not ready")
     if run.settings.config_file:

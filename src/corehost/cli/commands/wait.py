@@ -29,7 +29,13 @@ def wait(run: Invocation, timeout: timedelta) -> None:
     observer = Quiet() if run.quiet else Lines()
     began = time.monotonic()
     try:
-        wait_until_ready(run.connector, graph, timeout=timeout, waiting=observer.waiting)
+        wait_until_ready(
+            run.connector,
+            graph,
+            timeout=timeout,
+            waiting=observer.waiting,
+            optional=run.settings.is_optional,
+        )
     finally:
         run.document["waited_ms"] = round((time.monotonic() - began) * 1000, 3)
     run.document["ready"] = True
