@@ -22,7 +22,7 @@ from corehost.core.results import StepResult
 from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
-from corehost.postgres.connect import Connection, execute, is_lost
+from corehost.postgres.connect import Connection, execute, is_lost, remedy
 from corehost.postgres.ledger import RowsChanged, StepRecord, without_secrets
 from corehost.postgres.session import StepSession
 
@@ -150,7 +150,7 @@ class StepRunner:
         if has_ledger:
             partial = record.is_partial(self.connection)
             record.fail(self.connection, error=text, duration_ms=_ms_since(began))
-        hint = None
+        hint = remedy(_database_error(error))
         if partial:
             hint = "a part of it is committed: look at the database, then use 'corehost resolve'"
         return StepFailed(

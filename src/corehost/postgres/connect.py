@@ -29,6 +29,12 @@ _TRANSPORT: Final = {
     "tcp_user_timeout": "5000",
 }
 
+_REMEDIES: Final = {
+    "out of shared memory": "the server's lock table is full: raise max_locks_per_transaction",
+    "too many c": "raise the server's or the role's limit of connections, or put a session pooler before it",
+    "remaining connection slots": "raise max_connections, or put a session pooler before it",
+}
+
 
 def application_name() -> str:
     """This process's application_name: ``corehost`` and who it is."""
@@ -113,7 +119,18 @@ def translated_errors() -> Iterator[None]:
             hint="let migration_url lead to the primary",
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise DatabaseUnavailable(f"the database cannot be reached: {_first_line(error)}") from error
+        raise DatabaseUnavailable(
+            f"the database cannot be reached: {_first_line(error)}", hint=remedy(error)
+        ) from error
+
+
+def remedy(error: BaseException) -> str | None:
+    """What to do about a server that has no room left; None for any other error.
+
+    By its text: libpq tells no SQLSTATE of a connection that was refused.
+    """
+    text = str(error)
+    return next((hint for part, hint in _REMEDIES.items() if part in text), None)
 
 
 def _first_line(error: BaseException) -> str:
