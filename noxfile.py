@@ -75,6 +75,13 @@ def rounds(session: nox.Session, postgresql: str) -> None:
     session.run("pytest", "-n", "2", "tests/fleet", "tests/faults", *session.posargs, env=long)
 
 
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Random fleets, graphs and faults, round after round: ``-- --rounds N --seed S``, or ``--help``."""
+    session.install(*TEST_TOOLS)
+    session.run("python", "-m", "chaos", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
 @nox.session(python=OLDEST)
 def lowest(session: nox.Session) -> None:
     """The tests, with the oldest Python and the oldest versions that the ranges allow."""

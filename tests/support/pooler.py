@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -28,6 +30,7 @@ class Pooler:
         self._size = size
         self._directory = Path(tempfile.mkdtemp(prefix="pooler", dir="/tmp"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._start: Callable[[], subprocess.Popen[bytes]]
 
     @property
     def url(self) -> str:
@@ -56,17 +59,29 @@ logfile = {self._directory}/log
 """
         )
         account = server_account()
-        options = {}
+        options: dict[str, Any] = {}
         if account is not None:
             for path in (self._directory, users, config):
                 os.chown(path, account.uid, account.gid)
             options = {"user": account.uid, "group": account.gid, "extra_groups": []}
-        self._process = subprocess.Popen([PROGRAM, "-q", str(config)], **options)  # type: ignore[call-overload]
+        self._start = partial(subprocess.Popen, [PROGRAM, "-q", str(config)], **options)
+        self._process = self._start()
+        self._wait()
+        return self
+
+    def restart(self) -> None:
+        """Kill it, with every connection that goes through it, and start it again."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = self._start()
+
+    def _wait(self) -> None:
         deadline = time.monotonic() + 30
         while True:
             try:
                 psycopg.connect(self.url).close()
-                return self
+                return
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:
                     raise

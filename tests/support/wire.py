@@ -59,6 +59,25 @@ class Wire:
         """Every request seen, over all connections, in order."""
         self.stopped = threading.Event()
         """Set when the instance was cut off."""
+        self._open = threading.Event()
+        self._open.set()
+        self._streams: set[socket.socket] = set()
+
+    def cut(self) -> None:
+        """Close every connection that there is now; new ones are served."""
+        with self._lock:
+            streams = list(self._streams)
+        for end in streams:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def swallow(self) -> None:
+        """Be a black hole until :meth:`heal`: nothing passes, not even that the other side is gone."""
+        self._open.clear()
+
+    def heal(self) -> None:
+        """Let pass again what was held up, and the ends of connections too."""
+        self._open.set()
 
     def __enter__(self) -> Self:
         path = Path(self._directory, f".s.PGSQL.{self._target.get('port') or 5432}")
@@ -69,6 +88,7 @@ class Wire:
 
     def __exit__(self, *exc_info: object) -> None:
         self._listener.close()
+        self.heal()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     @property
@@ -87,13 +107,21 @@ class Wire:
         server.connect(
             os.path.join(str(self._target["host"]), f".s.PGSQL.{self._target.get('port') or 5432}")
         )
+        with self._lock:
+            self._streams |= {client, server}
         with contextlib.suppress(OSError, EOFError), client, server:
-            head = _exactly(client, 4)
-            server.sendall(head + _exactly(client, struct.unpack("!I", head)[0] - 4))
-            held = threading.Event()
-            answers = threading.Thread(target=self._answers, args=(server, client, held), daemon=True)
-            answers.start()
-            self._questions(client, server, held)
+            try:
+                head = _exactly(client, 4)
+                self._open.wait()
+                server.sendall(head + _exactly(client, struct.unpack("!I", head)[0] - 4))
+                held = threading.Event()
+                answers = threading.Thread(target=self._answers, args=(server, client, held), daemon=True)
+                answers.start()
+                self._questions(client, server, held)
+            finally:
+                self._open.wait()
+                with self._lock:
+                    self._streams -= {client, server}
 
     def _questions(self, client: socket.socket, server: socket.socket, held: threading.Event) -> None:
         unit, text = b"", ""
@@ -104,9 +132,11 @@ class Wire:
                 text = message[5:].replace(b"\0", b" ").decode(errors="replace")
             if kind not in b"QS":
                 if kind in b"pX":  # passwords, and good-bye, belong to no request
+                    self._open.wait()
                     server.sendall(unit)
                     unit = b""
                 continue
+            self._open.wait()
             with self._lock:
                 request = Request(len(self.requests), " ".join(text.split())[:120])
                 self.requests.append(request)
@@ -127,10 +157,12 @@ class Wire:
         with contextlib.suppress(OSError, EOFError):
             while True:
                 kind, message = _message(server)
+                self._open.wait()
                 if not held.is_set():
                     client.sendall(message)
                 elif kind == b"Z":
                     self._stop(client, server)
+        self._open.wait()
         for end in (client, server):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
