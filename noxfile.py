@@ -82,6 +82,13 @@ def chaos(session: nox.Session) -> None:
     session.run("python", "-m", "chaos", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, and write the figures into the docs; what follows ``--`` names what to measure."""
+    session.install(*TEST_TOOLS)
+    session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
 @nox.session(python=OLDEST)
 def lowest(session: nox.Session) -> None:
     """The tests, with the oldest Python and the oldest versions that the ranges allow."""

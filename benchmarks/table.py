@@ -1,0 +1,81 @@
+"""What a measurement finds, where it is kept, and how the docs show it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results.json"
+PAGES = ROOT / "docs"
+_BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """One table of figures."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    """What was measured, in a sentence."""
+
+
+def machine(server_version: str) -> str:
+    """What it was measured on, in a line."""
+    return (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, PostgreSQL {server_version}"
+    )
+
+
+def keep(name: str, table: Table, *, on: str) -> None:
+    """Write a table into the results, in place of the last one of that name."""
+    results = read()
+    now = datetime.now(UTC).strftime("%Y-%m-%d")
+    results[name] = {**asdict(table), "machine": on, "measured": now}
+    RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+
+
+def read() -> dict[str, Any]:
+    """All results that there are."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return found
+
+
+def pages() -> list[Path]:
+    """The pages that show a measurement."""
+    return [page for page in sorted(PAGES.rglob("*.md")) if _BLOCK.search(page.read_text())]
+
+
+def rendered(text: str, results: Mapping[str, Any]) -> str:
+    """A page with every block of figures as the results have it."""
+    return _BLOCK.sub(lambda found: found[1] + _block(results, found[2]) + found[3], text)
+
+
+def render() -> None:
+    """Write the results into the pages that show them."""
+    results = read()
+    for page in pages():
+        page.write_text(rendered(page.read_text(), results))
+
+
+def _block(results: Mapping[str, Any], name: str) -> str:
+    if name not in results:
+        return f"Not measured yet: `nox -s bench -- {name}`.\n"
+    found = results[name]
+    lines = [_row(found["columns"]), _row(["---"] * len(found["columns"]))]
+    lines += [_row(row) for row in found["rows"]]
+    closing = f"{found['note']} Measured {found['measured']} on {found['machine']}: `nox -s bench -- {name}`."
+    return "\n".join([*lines, "", closing.strip(), ""])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
