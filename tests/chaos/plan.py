@@ -93,6 +93,7 @@ def draw_round(seed: int, number: int) -> Round:
     pooled = random.random() < 0.25
     size = random.choices((4, 5, 6, 8, 12, 16), (30, 30, 25, 9, 4, 2))[0]
     members = tuple(_draw_member(random, plugins, pooled=pooled) for _ in range(size))
+    pooled = any(member.route == "pooler" for member in members)
     faults = [_draw_fault(random, members, pooled=pooled) for _ in range(random.choice([2, 3, 4, 5, 6, 8]))]
     return Round(
         seed=seed,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from multiprocessing import forkserver
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     state = given.state or Path(tempfile.mkdtemp(prefix="corehost-chaos-"))
     state.mkdir(parents=True, exist_ok=True)
     if given.worker is not None:
-        return _work(given, state)
+        _work(given, state)
+        return 0
     if given.jobs > 1:
         common = [*(arguments if arguments is not None else sys.argv[1:]), "--state", str(state)]
         command = [sys.executable, "-m", "chaos", *common]
@@ -43,13 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             workers = [
                 subprocess.Popen([*command, "--worker", f"{n}/{given.jobs}"]) for n in range(given.jobs)
             ]
-            broken = [code for worker in workers if (code := worker.wait()) not in (0, 1)]
+            for worker in workers:
+                worker.wait()
     else:
-        broken = [code] if (code := _work(given, state)) not in (0, 1) else []
-    results = [result for result in _results(state, given.seed) if result["round"] in set(_wanted(given))]
+        _work(given, state)
+    wanted = set(_wanted(given))
+    results = [result for result in _results(state, given.seed) if result["round"] in wanted]
     failed = sorted(result["round"] for result in results if result["problems"])
     _print_summary(results, failed, time.monotonic() - began, given)
-    if failed or broken:
+    if missing := len(wanted) - len(results):
+        print(f"{missing} rounds did not come to an end")
+    if failed or missing:
         print(f"what is left of them is under {state}")
         return 1
     if not kept:
@@ -90,24 +96,34 @@ def _wanted(given: Any) -> Iterator[int]:
             yield number
 
 
-def _work(given: Any, state: Path) -> int:
+def _work(given: Any, state: Path) -> None:
     """Run the rounds that are not done yet, one after the other."""
     done = {result["round"] for result in _results(state, given.seed)} if given.round is None else set()
     _start_forkserver(state / "instances.log")
-    failed = False
     with LocalPostgres(_cluster(state), _bindir(), _FAST, temporary=given.state is None) as postgres:
         for number in _wanted(given):
             if number in done:
                 continue
-            verdict = run_round(
-                draw_round(given.seed, number), postgres, state / f"round-{given.seed}-{number}"
-            )
+            verdict = _judged(given.seed, number, postgres, state / f"round-{given.seed}-{number}")
             _keep(state, given.seed, number, verdict)
             if verdict.problems:
-                failed = True
                 repeat = f"{_COMMAND} --seed {given.seed} --round {number}"
                 print(f"round {number} failed: {repeat}", *verdict.problems, sep="\n    ", flush=True)
-    return int(failed)
+
+
+def _judged(seed: int, number: int, postgres: LocalPostgres, folder: Path) -> Verdict:
+    """Run one round; whatever goes wrong with the round itself is a problem too, and ends no others."""
+    began = time.monotonic()
+    try:
+        return run_round(draw_round(seed, number), postgres, folder)
+    except Exception:
+        return Verdict(
+            problems=(traceback.format_exc(),),
+            ended=(),
+            faults=(),
+            settled=(),
+            seconds=time.monotonic() - began,
+        )
 
 
 def _start_forkserver(log: Path) -> None:
