@@ -15,6 +15,7 @@ from corehost.core.errors import did_you_mean
 from corehost.core.version import VERSION
 
 COMMANDS: Final = {
+    "adopt": ("corehost.cli.commands.adopt:adopt", "Take over a database that others have migrated."),
     "check": ("corehost.cli.commands.check:check", "Say whether anything is pending, without any lock."),
     "demo": (
         "corehost.demo.command:demo",
@@ -26,6 +27,7 @@ COMMANDS: Final = {
     "plan": ("corehost.cli.commands.plan:plan", "Show the steps that a pass would run; change nothing."),
     "plugins": ("corehost.cli.commands.plugins:plugins", "Show what was found, and what is wrong with it."),
     "resolve": ("corehost.cli.commands.resolve:resolve", "Settle a step that a crash left in doubt."),
+    "stamp": ("corehost.cli.commands.stamp:stamp", "Say that a branch is at a revision; run nothing."),
     "status": ("corehost.cli.commands.status:status", "Show every branch: state, applied, pending, lock."),
     "unlock": (
         "corehost.cli.commands.unlock:unlock",

@@ -44,6 +44,8 @@ class Graph:
         for tree in self.trees.values():
             for revision, names in tree.foreign.items():
                 self._link(Node(tree.branch.name, revision), names)
+        self.declared: Mapping[Node, tuple[Node, ...]] = dict(self.links)
+        """The same as the files say it, without the edges that the host adds."""
         for first, second in extra_edges:
             self._link_extra(first, second)
         if cycle := find_cycle(sorted(self.links), self._fixed_needs):

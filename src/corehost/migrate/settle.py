@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from corehost.core.errors import ConfigurationError, WaitTimedOut, did_you_mean
 from corehost.core.graph import Graph
@@ -42,6 +43,13 @@ def resolve(graph: Graph, settings: Settings, connector: Connector, node: Node, 
             f"branch {node.branch!r} has no revision {node.revision!r}",
             hint=did_you_mean(node.revision, tree.revisions),
         )
+    with locked(settings, connector, tree) as connection:
+        return _settle(connection, graph, tree, node, applied=applied)
+
+
+@contextmanager
+def locked(settings: Settings, connector: Connector, tree: BranchTree) -> Iterator[Connection]:
+    """A connection that holds a branch's namespace. Raises WaitTimedOut where somebody else does."""
     with translated_errors(), closing(connector.open(migrating=True)) as connection:
         refuse_transaction_pooler(connection, lambda: connector.open(migrating=True))
         configure(connection, connection_settings(settings))
@@ -49,7 +57,7 @@ def resolve(graph: Graph, settings: Settings, connector: Connector, node: Node, 
         if not locks.try_take():
             raise WaitTimedOut(_held_text(tree, lock_holder(connection, tree)))
         try:
-            return _settle(connection, graph, tree, node, applied=applied)
+            yield connection
         finally:
             locks.release()
 

@@ -15,6 +15,7 @@ import psycopg
 
 from corehost.core.branch import Branch
 from corehost.core.errors import MigrationError
+from corehost.core.namespace import Namespace
 from corehost.core.plan import Step
 from corehost.core.version import VERSION
 from corehost.postgres import sql
@@ -64,7 +65,15 @@ class HistoryEntry:
 class StepRecord:
     """The ledger's side of one step: what is to be written, whichever way the step ends."""
 
-    def __init__(self, step: Step, branch: Branch, *, pass_id: uuid.UUID, required: Iterable[str]):
+    def __init__(
+        self,
+        step: Step,
+        branch: Branch,
+        *,
+        pass_id: uuid.UUID,
+        required: Iterable[str] = (),
+        action: str = "upgrade",
+    ):
         self._namespace = step.namespace
         self._started_id: int | None = None
         self._values: dict[str, Any] = {
@@ -73,7 +82,7 @@ class StepRecord:
             "version_table": step.namespace.version_table,
             "branch": step.node.branch,
             "revision": step.node.revision,
-            "action": "upgrade",
+            "action": action,
             "parents": list(step.revision.down_revision),
             "depends_on": [str(node) for node in step.depends_on],
             "required": list(required),
@@ -122,29 +131,15 @@ class StepRecord:
         Returns the session's settings as the step left them. Raises LockLost or RowsChanged, the
         transaction rolled back by the server, and psycopg's errors.
         """
-        statement = sql.finish_statement(self._namespace, started=self.started)
-        values = {
-            **self._values,
-            "before": sorted(before),
-            "after": sorted(after),
-            "removed": sorted(set(before) - set(after)),
-            "added": sorted(set(after) - set(before)),
-            "settle": settle,
-            "started_id": self._started_id,
-            "duration_ms": duration_ms,
-        }
-        try:
-            cursor = execute(connection, statement, values)
-        except psycopg.errors.InvalidTextRepresentation as error:
-            text = str(error)
-            if "corehost: lock lost" in text:
-                raise LockLost("the namespace's lock was lost while the step ran") from error
-            if "corehost: rows changed" in text:
-                raise RowsChanged("the version table was changed by somebody else meanwhile") from error
-            raise
-        cursor.nextset()  # the first is that of RESET
-        ((_, *settings),) = cursor
-        return tuple(settings)
+        record = sql.FINISH_STARTED if self.started else sql.RECORD_APPLIED
+        values = {**self._values, "started_id": self._started_id, "duration_ms": duration_ms}
+        return commit_rows(
+            connection, self._namespace, record, values, before=before, after=after, settle=settle
+        )
+
+    def add(self, connection: Connection) -> None:
+        """Write that the revision is applied, in a transaction that :func:`commit_rows` ends."""
+        execute(connection, sql.ADD_APPLIED, self._values)
 
     def fail(self, connection: Connection, *, error: str, duration_ms: float) -> None:
         """Record the failure, after the step's transaction was rolled back."""
@@ -168,6 +163,42 @@ class StepRecord:
     def was_applied(self, connection: Connection) -> bool:
         """Whether this very attempt is committed, asked when a COMMIT's answer never came."""
         return execute(connection, sql.APPLIED_BY_PASS, self._values).fetchone() is not None
+
+
+def commit_rows(
+    connection: Connection,
+    namespace: Namespace,
+    record: str,
+    values: Mapping[str, Any],
+    *,
+    before: Sequence[str],
+    after: Sequence[str],
+    settle: bool,
+) -> tuple[str, ...]:
+    """Check the lock and the rows, write rows and ledger (as ``record`` says), commit: one round trip.
+
+    Returns the session's settings. Raises LockLost or RowsChanged, the transaction rolled back by the
+    server, and psycopg's errors.
+    """
+    more = {
+        "before": sorted(before),
+        "after": sorted(after),
+        "removed": sorted(set(before) - set(after)),
+        "added": sorted(set(after) - set(before)),
+        "settle": settle,
+    }
+    try:
+        cursor = execute(connection, sql.finish_statement(namespace, record), {**values, **more})
+    except psycopg.errors.InvalidTextRepresentation as error:
+        text = str(error)
+        if "corehost: lock lost" in text:
+            raise LockLost("the namespace's lock was lost while the step ran") from error
+        if "corehost: rows changed" in text:
+            raise RowsChanged("the version table was changed by somebody else meanwhile") from error
+        raise
+    cursor.nextset()  # the first is that of RESET
+    ((_, *settings),) = cursor
+    return tuple(settings)
 
 
 def read_history(

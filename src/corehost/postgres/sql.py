@@ -153,7 +153,7 @@ SELECT CASE
     WHEN held.n <> 1 THEN ('corehost: lock lost, held ' || held.n)::bigint
     WHEN found.rows <> %(before)s::text[] OR (SELECT count(*) FROM gone) <> cardinality(%(removed)s::text[])
       THEN ('corehost: rows changed, found ' || found.rows::text)::bigint
-    ELSE (SELECT id FROM recorded)
+    ELSE (SELECT max(id) FROM recorded)
   END, {SESSION_NOW}
 FROM held, found;
 COMMIT
@@ -199,6 +199,27 @@ ROLLED_BACK: Final = """
 UPDATE corehost.step SET outcome = 'rolled_back', open = false, action = 'resolve',
   finished_at = clock_timestamp()
 WHERE id = %s AND open"""
+# --- taking over what others have applied -----------------------------------------------------------
+
+TRACKING_TABLES: Final = """
+SELECT n.nspname, c.relname
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p', 'v') AND n.nspname <> 'corehost' AND n.nspname !~ '^pg_|^information_schema$'
+GROUP BY c.oid, n.nspname, c.relname
+HAVING array_agg(a.attname::text) = ARRAY['version_num']
+ORDER BY 1, 2"""
+ADD_APPLIED: Final = f"""
+INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, finished_at)
+VALUES ({_STEP_VALUES}, 'applied', clock_timestamp())"""
+REVERT: Final = """recorded AS (
+  UPDATE corehost.step SET outcome = 'reverted'
+  WHERE outcome = 'applied' AND schema_name = %(schema_name)s AND version_table = %(version_table)s
+    AND revision = ANY (%(reverted)s::text[])
+  RETURNING id
+)"""
+
 IS_STARTED: Final = "SELECT 1 FROM corehost.step WHERE id = %(started_id)s"
 APPLIED_BY_PASS: Final = """
 SELECT 1 FROM corehost.step
@@ -217,7 +238,7 @@ ORDER BY id DESC LIMIT %(limit)s
 """
 
 
-def finish_statement(namespace: Namespace, *, started: bool) -> str:
+def finish_statement(namespace: Namespace, record: str) -> str:
     """The statement that checks lock and rows, writes version rows and ledger, and commits."""
     table = version_table(namespace).replace("%", "%%")  # parameters are put in afterwards
-    return _CHECKED.format(table=table, record=FINISH_STARTED if started else RECORD_APPLIED)
+    return _CHECKED.format(table=table, record=record)

@@ -1,0 +1,104 @@
+"""Takes over what others have applied, or what an operator says is: version rows and ledger, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from corehost.core.adoption import Adoption, Tracking, rows_of
+from corehost.core.errors import ConfigurationError, IncompatibleDatabase
+from corehost.core.graph import Graph
+from corehost.core.plan import Step, step_at
+from corehost.core.revision import Node
+from corehost.core.settings import Settings
+from corehost.core.tree import BranchTree
+from corehost.migrate.settle import locked
+from corehost.postgres.connect import Connection, Connector
+from corehost.postgres.prepare import create_version_table
+from corehost.postgres.takeover import read_tracking, write_rows
+from corehost.readiness.look import look
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stamped:
+    """How a branch's version rows were changed."""
+
+    branch: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    added: tuple[str, ...]
+    """The revisions that count as applied now, in order."""
+    removed: tuple[str, ...]
+    """Those that do not any more."""
+
+
+def survey(graph: Graph, connection: Connection) -> tuple[tuple[Tracking, ...], frozenset[str]]:
+    """What tracks revisions in this database, and the branches that the ledger has already; no lock."""
+    state, _ = look(connection, graph)
+    ours = frozenset(n for n, t in graph.trees.items() if state.ledger_heads(t.branch.namespace))
+    return read_tracking(connection), ours
+
+
+def adopt(
+    graph: Graph,
+    settings: Settings,
+    connector: Connector,
+    adoptions: Iterable[Adoption],
+    seen: tuple[Tracking, ...] | None,
+) -> None:
+    """Write version tables and ledger of what was worked out, each branch under its namespace's lock.
+
+    ``seen`` are the tables that it was worked out from: they are read again under each lock. Raises
+    IncompatibleDatabase where they have changed, WaitTimedOut where somebody holds a lock; what was taken
+    over before stays so, and doing it again goes on from there.
+    """
+    for adoption in adoptions:
+        tree = graph.trees[adoption.branch]
+        with locked(settings, connector, tree) as connection:
+            if seen is not None and read_rows(read_tracking(connection)) != read_rows(seen):
+                raise IncompatibleDatabase(
+                    "somebody has applied revisions meanwhile", where=tree.where(), hint="do it again"
+                )
+            _write(connection, graph, tree, adoption.rows, action="adopt")
+            # the table of this branch is there now: what others are compared with
+            seen = read_tracking(connection) if seen is not None else None
+
+
+def stamp(
+    graph: Graph, settings: Settings, connector: Connector, tree: BranchTree, targets: Iterable[str]
+) -> Stamped:
+    """Say that a branch is at these revisions (``heads``, ``base``, ids, labels), whatever was applied.
+
+    Nothing but version rows and ledger is changed. Raises GraphError for a target that is none,
+    ConfigurationError for the ledger's own branch, WaitTimedOut where somebody holds the lock.
+    """
+    if tree.branch.is_ledger:
+        raise ConfigurationError("corehost's own branch cannot be stamped")
+    wanted = [revision for target in targets if target != "base" for revision in tree.resolve(target)]
+    with locked(settings, connector, tree) as connection:
+        return _write(connection, graph, tree, rows_of(tree, tree.closure(wanted)), action="stamp")
+
+
+def read_rows(tables: Iterable[Tracking]) -> dict[str, tuple[str, ...]]:
+    """The rows of tables that have any, by name."""
+    return {table.name: table.rows for table in tables if table.rows}
+
+
+def _write(
+    connection: Connection, graph: Graph, tree: BranchTree, rows: tuple[str, ...], *, action: str
+) -> Stamped:
+    state, _ = look(connection, graph, frozenset([tree.branch.name]))
+    if tree.branch.name in state.without_table:
+        create_version_table(connection, tree.branch, width=max(map(len, tree.revisions)))
+    before = state.rows[tree.branch.name]
+    was, now = tree.applied(before), tree.applied(rows)
+    has_ledger = bool(state.ledger_heads(tree.branch.namespace))
+    added = [
+        revision for revision in tree.order if revision in now and (revision not in was or not has_ledger)
+    ]
+    removed = [revision for revision in tree.order if revision in was - now]
+    steps: list[Step] = [step_at(graph, Node(tree.branch.name, revision)) for revision in added]
+    write_rows(connection, tree.branch, steps, action=action, before=before, after=rows, reverted=removed)
+    return Stamped(
+        branch=tree.branch.name, before=before, after=rows, added=tuple(added), removed=tuple(removed)
+    )
