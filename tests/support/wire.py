@@ -19,7 +19,7 @@ from typing import Literal, Self
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-Moment = Literal["before", "during", "after"]
+Moment = Literal["before", "half", "during", "after"]
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,30 @@ class Request:
 class Wire:
     """Listens on a Unix socket and forwards to the server's; ``stop_at`` cuts the instance off there.
 
-    At the request with that number ``on_stop`` is called: before it is forwarded, right after it was (while
-    the server works on it), or when it has been answered and the answer is not yet passed on. Then
-    both sides are closed.
+    At the request with that number, or the first one with that text, ``on_stop`` is called: before it is
+    forwarded, when a half of it was, right after it was (while the server works on it), or when it has
+    been answered and the answer is not yet passed on. Then both sides are closed. With ``hold`` that
+    connection is a black hole from there on, others are served, and once ``resume`` is set all that was
+    held back is passed on.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        stop_at: int | None = None,
+        stop_at: int | str | None = None,
+        hold: bool = False,
         moment: Moment = "before",
-        on_stop: Callable[[], None] = lambda: None,
+        on_stop: Callable[[], object] = lambda: None,
     ):
         self._target = conninfo_to_dict(url)
         self._stop_at = stop_at
+        self._hold = hold
+        self.resume = threading.Event()
+        """Ends the hold."""
         self._moment = moment
-        self._on_stop = on_stop
+        self.on_stop = on_stop
+        """What is called then."""
         self._directory = tempfile.mkdtemp(prefix="wire", dir="/tmp")
         self._listener = socket.socket(socket.AF_UNIX)
         self._lock = threading.Lock()
@@ -88,6 +95,7 @@ class Wire:
 
     def __exit__(self, *exc_info: object) -> None:
         self._listener.close()
+        self.resume.set()
         self.heal()
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -114,16 +122,19 @@ class Wire:
                 head = _exactly(client, 4)
                 self._open.wait()
                 server.sendall(head + _exactly(client, struct.unpack("!I", head)[0] - 4))
-                held = threading.Event()
-                answers = threading.Thread(target=self._answers, args=(server, client, held), daemon=True)
+                held, frozen = threading.Event(), threading.Event()
+                arguments = (server, client, held, frozen)
+                answers = threading.Thread(target=self._answers, args=arguments, daemon=True)
                 answers.start()
-                self._questions(client, server, held)
+                self._questions(client, server, held, frozen)
             finally:
                 self._open.wait()
                 with self._lock:
                     self._streams -= {client, server}
 
-    def _questions(self, client: socket.socket, server: socket.socket, held: threading.Event) -> None:
+    def _questions(
+        self, client: socket.socket, server: socket.socket, held: threading.Event, frozen: threading.Event
+    ) -> None:
         unit, text = b"", ""
         while True:
             kind, message = _message(client)
@@ -140,35 +151,63 @@ class Wire:
             with self._lock:
                 request = Request(len(self.requests), " ".join(text.split())[:120])
                 self.requests.append(request)
-            if request.number == self._stop_at:
-                if self._moment == "before":
-                    return self._stop(client, server)
+            rest, unit = unit, b""
+            if self._is_the_one(request):
+                if self._moment == "half":
+                    server.sendall(rest[: len(rest) // 2])
+                    rest = rest[len(rest) // 2 :]
+                if self._moment in ("before", "half"):
+                    self._stop(client, server, frozen)
+                    self._open.wait()
                 if self._moment == "after":
                     held.set()
-                server.sendall(unit)
+                server.sendall(rest)
                 if self._moment == "during":
-                    return self._stop(client, server)
+                    self._stop(client, server, frozen)
                 self.stopped.wait()
-                return None
-            server.sendall(unit)
-            unit = b""
+                continue
+            server.sendall(rest)
 
-    def _answers(self, server: socket.socket, client: socket.socket, held: threading.Event) -> None:
+    def _is_the_one(self, request: Request) -> bool:
+        if self.stopped.is_set() or self._stop_at is None:
+            return False
+        if isinstance(self._stop_at, int):
+            return request.number == self._stop_at
+        return self._stop_at in request.text
+
+    def _answers(
+        self, server: socket.socket, client: socket.socket, held: threading.Event, frozen: threading.Event
+    ) -> None:
         with contextlib.suppress(OSError, EOFError):
+            kept = b""
             while True:
                 kind, message = _message(server)
                 self._open.wait()
-                if not held.is_set():
-                    client.sendall(message)
-                elif kind == b"Z":
-                    self._stop(client, server)
+                if frozen.is_set():
+                    self.resume.wait()
+                kept += message
+                if held.is_set():
+                    if kind != b"Z":
+                        continue
+                    self._stop(client, server, frozen)
+                    held.clear()
+                client.sendall(kept)
+                kept = b""
+        if frozen.is_set():
+            self.resume.wait()
         self._open.wait()
         for end in (client, server):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def _stop(self, client: socket.socket, server: socket.socket) -> None:
-        self._on_stop()
+    def _stop(self, client: socket.socket, server: socket.socket, frozen: threading.Event) -> None:
+        if self._hold:
+            frozen.set()
+        self.on_stop()
+        if self._hold:
+            self.stopped.set()
+            self.resume.wait()
+            return
         for end in (client, server):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
