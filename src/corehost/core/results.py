@@ -62,8 +62,8 @@ class LockHolder:
     """When the lock was taken, UTC; None where the holder is not corehost."""
     active: bool = False
     """Whether the server is at work for it now (neither idle, nor waiting for a lock or its client)."""
-    stuck: bool = False
-    """Whether its backend is in the middle of a statement and waits for its client."""
+    client_wait: str | None = None
+    """Where its backend waits for its client: a mark that changes with every sign of life."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,7 @@ from corehost.core.results import StepResult
 from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
-from corehost.postgres.connect import Connection, execute, is_lost, remedy
+from corehost.postgres.connect import Connection, is_lost, remedy
 from corehost.postgres.ledger import RowsChanged, StepRecord, without_secrets
 from corehost.postgres.session import StepSession
 
@@ -123,7 +123,7 @@ class StepRunner:
         began: float,
         has_ledger: bool,
     ) -> None:
-        watcher = _Watcher(self.connection, record, self.settings, began, enabled=has_ledger)
+        watcher = _Watcher(self.connection, self.session, record, began, enabled=has_ledger)
 
         def finish() -> None:
             now = record.finish(
@@ -136,7 +136,7 @@ class StepRunner:
         with ExitStack() as stack:
             for context in self.contexts(self.branch):
                 stack.enter_context(context)
-            self.session.prepare()
+            self.session.prepare(lock_timeout=step.facts.lock_timeout)
             with self.bridge.borrowed(watcher) as connection:
                 self.runner.upgrade(step.node.revision, connection, finish)
         if record.started:
@@ -164,11 +164,11 @@ class _Watcher:
     """Writes 'started' before anything of a step is committed ahead of its end."""
 
     def __init__(
-        self, connection: Connection, record: StepRecord, settings: Settings, began: float, *, enabled: bool
+        self, connection: Connection, session: StepSession, record: StepRecord, began: float, *, enabled: bool
     ):
         self._connection = connection
+        self._session = session
         self._record = record
-        self._lock_timeout = round(settings.lock_timeout.total_seconds() * 1000)
         self._began = began
         self._enabled = enabled  # the ledger's own first revision has no ledger to write to
         self.finished = False
@@ -179,7 +179,10 @@ class _Watcher:
 
     def autocommit(self, active: bool) -> None:
         # CREATE INDEX CONCURRENTLY waits for others by design; cut short it leaves an INVALID index.
-        execute(self._connection, f"SET lock_timeout = {0 if active else self._lock_timeout}")
+        if active:
+            self._session.without_lock_timeout()
+        else:
+            self._session.restore_lock_timeout()
 
 
 def describe(error: BaseException) -> str:

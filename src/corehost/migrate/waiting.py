@@ -27,7 +27,7 @@ class Waiting:
         self._observer = observer
         self._timeout = timeout.total_seconds()
         self._stuck_after = stuck_after.total_seconds()
-        self._stuck_since: dict[int, float] = {}
+        self._stuck_since: dict[tuple[int, str], float] = {}
 
     def look(
         self, connection: Connection | None, namespaces: Iterable[Namespace], seen: Any, *, also: str | None
@@ -52,16 +52,23 @@ class Waiting:
         return message
 
     def _end_stuck(self, connection: Connection, found: Mapping[int, LockHolder]) -> None:
-        """End a holder whose client stopped in the middle of a message: no idle time-out ever does."""
+        """End a holder whose client has stopped.
+
+        No idle time-out does so in the middle of a message, nor where a revision has switched it off.
+        """
         now = time.monotonic()
-        stuck = {holder.pid: holder for holder in found.values() if holder.stuck and holder.since is not None}
-        self._stuck_since = {pid: self._stuck_since.get(pid, now) for pid in stuck}
-        for pid, since in self._stuck_since.items():
-            if now - since >= self._stuck_after:
+        stuck = {
+            (holder.pid, holder.client_wait): holder
+            for holder in found.values()
+            if holder.client_wait is not None and holder.since is not None
+        }
+        self._stuck_since = {key: self._stuck_since.get(key, now) for key in stuck}
+        for (pid, mark), since in self._stuck_since.items():
+            if now - since >= self._stuck_after > 0:
                 _log.warning(
                     "ending session %d (%s): its client has not answered for %g s",
                     pid,
-                    stuck[pid].application_name,
+                    stuck[pid, mark].application_name,
                     now - since,
                 )
                 terminate(connection, pid)

@@ -223,6 +223,7 @@ class NamespaceWork:
         branch = context.graph.trees[name].branch
         attempt = state.open_steps.get(branch.namespace)
         if attempt is not None and attempt.partial:
+            self._session.without_lock_timeout()
             for index in drop_invalid_indexes(self._connection, branch.namespace.schema):
                 _log.warning(
                     "%s: dropped the invalid index %r of an attempt that was cut short", step.node, index

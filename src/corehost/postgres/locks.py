@@ -79,8 +79,10 @@ def terminate(connection: Connection, pid: int) -> bool:
 def holders(connection: Connection, keys: Sequence[int]) -> Mapping[int, LockHolder]:
     """Who holds which of these keys exclusively."""
     found = {}
-    for key, pid, name, active, stuck in execute(connection, sql.HOLDERS, (list(keys),)):
+    for key, pid, name, active, client_wait in execute(connection, sql.HOLDERS, (list(keys),)):
         match = _SINCE.match(name)
         since = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) if match else None
-        found[key] = LockHolder(pid=pid, application_name=name, since=since, active=active, stuck=stuck)
+        found[key] = LockHolder(
+            pid=pid, application_name=name, since=since, active=active, client_wait=client_wait
+        )
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from corehost.core.namespace import Namespace
+from corehost.core.setting_types import parse_duration
 from corehost.core.settings import Settings
 from corehost.postgres import sql
 from corehost.postgres.connect import Connection, execute
@@ -28,6 +29,8 @@ def connection_settings(settings: Settings) -> Mapping[str, str]:
         "tcp_keepalives_idle": "2",
         "tcp_keepalives_interval": "1",
         "tcp_keepalives_count": "3",
+        # Where an answer is on its way to it, no keepalives are sent.
+        "tcp_user_timeout": "5000",
         # The check at the end of a step must see what others have committed meanwhile.
         "default_transaction_isolation": "read committed",
     }
@@ -43,6 +46,9 @@ def step_settings(settings: Settings, namespace: Namespace) -> Mapping[str, str]
         # A statement that waits for a table's lock makes every later reader of it wait as well.
         "lock_timeout": _ms(settings.lock_timeout),
         "statement_timeout": _ms(settings.statement_timeout),
+        # A dump that a revision runs begins with switching these off.
+        "idle_session_timeout": _ms(settings.holder_idle_timeout),
+        "idle_in_transaction_session_timeout": _ms(settings.holder_idle_timeout),
     }
 
 
@@ -58,13 +64,33 @@ class StepSession:
     def __init__(self, connection: Connection, settings: Settings, namespace: Namespace):
         self._connection = connection
         self._wanted = step_settings(settings, namespace)
+        self._whole = connection_settings(settings)
+        self._lock_timeout = self._wanted["lock_timeout"]
         self._expected: tuple[str, ...] | None = None
 
-    def prepare(self) -> None:
-        """Set everything that is not known to be as it must be; no round trip where all is."""
+    def prepare(self, *, lock_timeout: str | None = None) -> None:
+        """Set everything that is not known to be as it must be; no round trip where all is.
+
+        ``lock_timeout`` is the step's own, with its unit, in place of the settings'.
+        """
+        wanted = _ms(parse_duration(lock_timeout)) if lock_timeout else self._lock_timeout
+        if wanted != self._wanted["lock_timeout"]:
+            self._wanted = {**self._wanted, "lock_timeout": wanted}
+            self._expected = None
         if self._expected is None:
             execute(self._connection, sql.RESET_ROLE)
-            self._expected = configure(self._connection, self._wanted)
+            others = {name: value for name, value in self._whole.items() if name not in self._wanted}
+            self._expected = configure(self._connection, {**self._wanted, **others})[: len(self._wanted)]
+
+    def without_lock_timeout(self) -> None:
+        """Until the next :meth:`prepare` wait for locks as long as it takes."""
+        self._expected = None
+        execute(self._connection, sql.NO_LOCK_TIMEOUT)
+
+    def restore_lock_timeout(self) -> None:
+        """Back to what :meth:`prepare` has set."""
+        self._expected = None
+        configure(self._connection, {"lock_timeout": self._wanted["lock_timeout"]})
 
     def found(self, *now: str) -> None:
         """Take note of how a step left the session (the columns of ``sql.SESSION_NOW``)."""

@@ -31,8 +31,22 @@ ROLE: Final = "SELECT pg_catalog.current_setting('role')"
 SET_ROLE: Final = "SELECT pg_catalog.set_config('role', %s, false)"
 SESSION_NOW: Final = ", ".join(
     f"pg_catalog.current_setting('{name}')"
-    for name in ("search_path", "lock_timeout", "statement_timeout", "role")
+    for name in (
+        "search_path",
+        "lock_timeout",
+        "statement_timeout",
+        "idle_session_timeout",
+        "idle_in_transaction_session_timeout",
+        "role",
+    )
 )
+# Behind it a statement that waits for all others by design is not cut short.
+NO_LOCK_TIMEOUT: Final = "SET lock_timeout = 0"
+WRITES_AS: Final = """
+SELECT pg_catalog.current_setting('transaction_read_only')::boolean, pg_catalog.pg_backend_pid()"""
+IDLE_SINCE: Final = """
+SELECT CASE WHEN state LIKE 'idle%%' THEN state_change::text END
+FROM pg_catalog.pg_stat_activity WHERE pid = %s"""
 
 # --- state, without any lock -----------------------------------------------------------------------
 
@@ -76,9 +90,11 @@ UNMARK: Final = "pg_catalog.set_config('application_name', {name}, false)"
 HOLDERS: Final = f"""
 SELECT (l.classid::bigint << 32) | l.objid::bigint, l.pid, coalesce(a.application_name, ''),
        coalesce(a.state = 'active' AND coalesce(a.wait_event_type, '') NOT IN ('Client', 'Lock'), false),
-       coalesce(a.state = 'active' AND a.wait_event_type = 'Client', false)
+       CASE WHEN a.state LIKE 'idle%%' OR (a.state = 'active' AND a.wait_event_type = 'Client')
+         THEN concat_ws(' ', a.state_change, c.bytes_processed) END
 FROM pg_catalog.pg_locks l
 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+LEFT JOIN pg_catalog.pg_stat_progress_copy c ON c.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.mode = 'ExclusiveLock'
   AND l.database = {_MY_DATABASE}
   AND ((l.classid::bigint << 32) | l.objid::bigint) = ANY (%s::bigint[])
