@@ -12,7 +12,8 @@ import psycopg
 from corehost.core.namespace import Namespace
 from corehost.core.settings import Settings
 from corehost.migrate.stop import Stop
-from corehost.postgres.connect import Connection, Connector
+from corehost.migrate.vigil import Vigil
+from corehost.postgres.connect import Connection, Connector, writing_backend
 from corehost.postgres.locks import LockSet, announce, holders
 from corehost.postgres.pooler import refuse_transaction_pooler
 from corehost.postgres.session import configure, connection_settings
@@ -34,26 +35,36 @@ class Link:
         self._refused: Counter[int] = Counter()
         self.connection: Connection | None = None
         """The connection, where there is one."""
+        self.was_open = False
+        """Whether there has been one, since this was last set to False."""
         self.announced = False
         """Whether this session has told that it needs a namespace for itself."""
         self._configured = False
         self._bridge: Any = None
+        self._vigil: Vigil | None = None
 
     def open(self) -> Connection:
         """The connection, a new one where there is none. Raises as Connector.open does."""
         if self.connection is None:
             self.connection = self._connector.open(migrating=True)
+            self.was_open = True
             self._stop.use(self.connection)
+            self._vigil = Vigil(self._connector, self.connection, self._settings)
+            self._vigil.begin()
         return self.connection
 
     def try_locks(self, own: Namespace, shared: Iterable[Namespace]) -> LockSet | None:
         """Take a namespace's lock and those it depends on, all or none; None where one is not to be had.
 
-        Raises PoolerRefused, before anything is locked, behind a transaction pooler.
+        Raises PoolerRefused behind a transaction pooler, and DatabaseUnavailable where the database is
+        read-only, before anything is locked.
         """
         connection = self.open()
         if not self._configured:
             refuse_transaction_pooler(connection, lambda: self._connector.open(migrating=True))
+            backend = writing_backend(connection)
+            if self._vigil is not None:
+                self._vigil.backend = backend
             configure(connection, connection_settings(self._settings))
             self._configured = True
         locks = LockSet(connection, own, shared)
@@ -84,6 +95,9 @@ class Link:
     def close(self) -> None:
         """Let the connection go, and every lock with it."""
         self._stop.use(None)
+        if self._vigil is not None:
+            self._vigil.end()
+            self._vigil = None
         if self.connection is not None:
             with suppress(psycopg.Error):
                 self.connection.close()

@@ -67,7 +67,7 @@ class MigrationPass:
         self._runners: dict[str, BranchRunner] = {}
         self._compiled: set[Node] = set()
         self._first_look = True
-        self._announced, self._ready = False, False
+        self._announced, self._ready, self._tried_late = False, False, False
         self._last_warning = ""
         settings = context.settings
         self._waiting = Waiting(
@@ -247,13 +247,19 @@ class MigrationPass:
         self._pace.pause()
 
     def _reconnect(self, error: DatabaseUnavailable | ConnectionLost) -> None:
-        """The connection is gone: try another one until ``wait_timeout`` has passed."""
+        """The connection is gone: try another one until ``wait_timeout`` has passed.
+
+        Whoever was stopped for longer than that, and had a connection before, may try once more.
+        """
         self._link.close()
+        was_connected, self._link.was_open = self._link.was_open, False
         if isinstance(error, ConnectionLost):
             self._findings.count_losses(self._context.graph)
         cause = error.__cause__
         passing = isinstance(error, ConnectionLost) or cause is None or is_lost(cause)
-        if not passing or not self._wait or self._pace.timed_out:
+        too_late = self._pace.timed_out and not (was_connected and not self._tried_late)
+        self._tried_late = self._pace.timed_out
+        if not passing or not self._wait or too_late:
             if isinstance(error, ConnectionLost):
                 raise DatabaseUnavailable("the connection was lost while a step ran") from error
             raise error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow, tuple_row
 
 from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase
 from corehost.core.settings import Settings
-from corehost.postgres import dsn
+from corehost.postgres import dsn, sql
 
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.ClientCursor[TupleRow]
@@ -99,9 +99,25 @@ def is_lost(error: BaseException) -> bool:
     """Whether an error means that the connection is gone and another one may do."""
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return True  # a server that was demoted under us; the name may soon lead to the new one
+    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+        return True  # we were stopped for so long; what the server says goes by another class than its kin
     return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and (
         error.sqlstate is None or error.sqlstate[:3] == "57P" or error.sqlstate[:2] == "08"
     )
+
+
+def writing_backend(connection: Connection) -> int:
+    """The process id of a session's backend; raises DatabaseUnavailable where it could write nothing."""
+    ((read_only, pid),) = execute(connection, sql.WRITES_AS)
+    if read_only:
+        raise _read_only()
+    return int(pid)
+
+
+def sever(connection: Connection) -> None:
+    """Cut a connection under the thread that waits on it, which then sees it as lost."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as end:
+        end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -114,10 +130,7 @@ def translated_errors() -> Iterator[None]:
             f"the database refuses: {_first_line(error)}", hint="grant the role what it needs"
         ) from error
     except psycopg.errors.ReadOnlySqlTransaction as error:
-        raise DatabaseUnavailable(
-            "the database is read-only: a standby, or in the middle of a failover",
-            hint="let migration_url lead to the primary",
-        ) from error
+        raise _read_only() from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise DatabaseUnavailable(
             f"the database cannot be reached: {_first_line(error)}", hint=remedy(error)
@@ -131,6 +144,13 @@ def remedy(error: BaseException) -> str | None:
     """
     text = str(error)
     return next((hint for part, hint in _REMEDIES.items() if part in text), None)
+
+
+def _read_only() -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        "the database is read-only: a standby, or in the middle of a failover",
+        hint="let migration_url lead to the primary",
+    )
 
 
 def _first_line(error: BaseException) -> str:
