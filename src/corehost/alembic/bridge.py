@@ -27,6 +27,7 @@ from sqlalchemy.pool import StaticPool
 
 from corehost.alembic.scripts import LazyScript, script_directory
 from corehost.core.errors import PluginError
+from corehost.core.plan import Step
 from corehost.core.tree import BranchTree
 
 assert sqlalchemy.orm
@@ -108,15 +109,20 @@ class BranchRunner:
         self._scripts = script_directory(tree)
         self._preloaded = False
 
-    def rows_after(self, rows: Iterable[str], revision: str) -> tuple[str, ...]:
-        """The rows of the version table that Alembic's HeadMaintainer would leave after a revision."""
-        return self._tree.rows_after(rows, revision)
+    def rows_after(self, rows: Iterable[str], step: Step) -> tuple[str, ...]:
+        """The rows of the version table that Alembic's HeadMaintainer would leave after a step."""
+        after = tuple(rows)
+        for revision in (step.node.revision, *(other.node.revision for other in step.also)):
+            after = self._tree.rows_after(after, revision)
+        return after
 
-    def upgrade(self, revision: str, connection: sa.Connection, finish: Callable[[], None]) -> None:
-        """Run a revision's ``upgrade()`` and then ``finish``, which commits; roll back on any error."""
+    def upgrade(self, step: Step, connection: sa.Connection, finish: Callable[[], None]) -> None:
+        """Run a revision's ``upgrade()``, or the branch's bootstrap, then ``finish``, which commits.
+
+        Rolls back on any error.
+        """
         self._preload()
-        script = self._scripts.get_revision(revision)
-        assert isinstance(script, LazyScript)
+        revision = step.node.revision
         namespace = self._tree.branch.namespace
         # SQLAlchemy has asked the server once, when another namespace may have had its turn.
         connection.dialect.default_schema_name = namespace.schema
@@ -131,8 +137,18 @@ class BranchRunner:
             )
             context: MigrationContext = environment.get_context()
             with Operations.context(context), context.begin_transaction():
-                script.module.upgrade()
+                if step.also:
+                    self._bootstrap(connection)
+                else:
+                    script = self._scripts.get_revision(revision)
+                    assert isinstance(script, LazyScript)
+                    script.module.upgrade()
                 finish()
+
+    def _bootstrap(self, connection: sa.Connection) -> None:
+        path = self._tree.branch.bootstrap
+        assert path is not None
+        self._named(path, "bootstrap")(connection)
 
     def _preload(self) -> None:
         if not self._preloaded:
@@ -141,14 +157,17 @@ class BranchRunner:
             self._preloaded = True
 
     def _metadata(self) -> Any:
-        if (path := self._tree.branch.metadata) is None:
-            return None
+        path = self._tree.branch.metadata
+        return None if path is None else self._named(path, "metadata")
+
+    def _named(self, path: str, key: str) -> Any:
+        """The object that ``"module:attribute"`` names. Raises PluginError."""
         module, _, attribute = path.partition(":")
-        found: Any = _imported(self._tree, module, "metadata")
+        found: Any = _imported(self._tree, module, key)
         for part in attribute.split("."):
             if not hasattr(found, part):
                 raise PluginError(
-                    f"metadata {path!r} names {part!r}, which is not there", where=self._tree.where()
+                    f"{key} {path!r} names {part!r}, which is not there", where=self._tree.where()
                 )
             found = getattr(found, part)
         return found

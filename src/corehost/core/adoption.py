@@ -46,15 +46,6 @@ class Adoption:
         return bool(self.applied)
 
 
-def rows_of(tree: BranchTree, applied: Collection[str]) -> tuple[str, ...]:
-    """The rows that Alembic would leave of a set of applied revisions."""
-    rows: tuple[str, ...] = ()
-    for revision in tree.order:
-        if revision in applied:
-            rows = tree.rows_after(rows, revision)
-    return rows
-
-
 def work_out(
     graph: Graph,
     tables: Iterable[Tracking],
@@ -196,7 +187,7 @@ def _taken(tree: BranchTree, applied: Collection[str], *, source: str, implied: 
     return Adoption(
         branch=tree.branch.name,
         source=source,
-        rows=rows_of(tree, applied),
+        rows=tree.rows_of(applied),
         applied=tuple(revision for revision in tree.order if revision in applied),
         implied=implied,
     )

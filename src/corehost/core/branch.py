@@ -67,6 +67,9 @@ class Branch:
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Alembic main options that its revisions read."""
 
+    bootstrap: str | None = None
+    """``"module:function"`` that makes the newest schema at once, where nothing is there yet."""
+
     @property
     def is_core(self) -> bool:
         """Whether this is the host application's own branch."""

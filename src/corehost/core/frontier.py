@@ -28,8 +28,19 @@ class Frontier:
     def __init__(self, graph: Graph, pending: Iterable[Node]):
         self._graph = graph
         self._left = set(pending)
+        self.at_once: frozenset[str] = frozenset(
+            name
+            for name in {node.branch for node in self._left}
+            if graph.trees[name].branch.bootstrap is not None and self._is_untouched(name)
+        )
+        """The branches that are made at once: nothing of them is applied, and they have a bootstrap."""
+        together = {name: self._foreign_needs(name) for name in self.at_once}
         self._needed: dict[Node, list[Node]] = {
-            node: [need for need in dict.fromkeys(graph.needs(node)) if need in self._left]
+            node: [
+                need
+                for need in dict.fromkeys((*graph.needs(node), *together.get(node.branch, ())))
+                if need in self._left
+            ]
             for node in self._left
         }
         self._refuse_cycles()
@@ -60,6 +71,16 @@ class Frontier:
         for node in self._by_rank:
             if not self._missing[node]:
                 self._offer(node)
+
+    def _is_untouched(self, name: str) -> bool:
+        """Whether nothing of a branch is applied: all its bases are pending."""
+        parents = self._graph.trees[name].parents
+        return all(Node(name, revision) in self._left for revision in parents if not parents[revision])
+
+    def _foreign_needs(self, name: str) -> list[Node]:
+        """What anything pending of a branch needs of other branches."""
+        pending = sorted(node for node in self._left if node.branch == name)
+        return [need for node in pending for need in self._graph.foreign_needs(node)]
 
     def __len__(self) -> int:
         return len(self._left)

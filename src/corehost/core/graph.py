@@ -53,6 +53,9 @@ class Graph:
                 draw_cycle(cycle, lambda node: self.revision(node).path),
                 where=self.trees[cycle[0].branch].where(cycle[0].revision),
             )
+        for name, tree in self.trees.items():
+            if tree.branch.bootstrap is not None:
+                self._refuse_to_wait_for_itself(name)
 
     def revision(self, node: Node) -> Revision:
         """The revision at a node."""
@@ -145,6 +148,17 @@ class Graph:
                 names.add(CORE)
         names.discard(branch.name)
         return tuple(sorted(names & self.trees.keys(), key=self.branch_rank.__getitem__))
+
+    def _refuse_to_wait_for_itself(self, name: str) -> None:
+        """A branch that is made at once comes after all that any of it needs: none of that may need it."""
+        start = [need for node, needs in self.links.items() if node.branch == name for need in needs]
+        for node in sorted(reached(start, self._fixed_needs)):
+            if node.branch != name and any(need.branch == name for need in self.links.get(node, ())):
+                raise CycleError(
+                    f"bootstrap makes all of {name!r} at once, which needs {node}, which needs a part of it",
+                    where=self.trees[name].where(),
+                    hint="take bootstrap out of its mount",
+                )
 
     def _link(self, node: Node, names: Sequence[str]) -> None:
         fixed: list[Node] = []

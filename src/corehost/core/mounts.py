@@ -24,9 +24,10 @@ _KEYS: Final[Mapping[str, Callable[[str, Any], Any]]] = MappingProxyType(
         "recursive": as_flag,
         "x_arguments": as_text_table,
         "options": as_text_table,
+        "bootstrap": as_text,
     }
 )
-SPEC_KEYS: Final = frozenset(_KEYS) - {"x_arguments", "options"}
+SPEC_KEYS: Final = frozenset(_KEYS) - {"x_arguments", "options", "bootstrap"}
 """The keys that a mount shares with PluginSpec."""
 
 

@@ -30,6 +30,8 @@ class Step:
     """The revisions of other branches that it needs, resolved."""
     facts: SourceFacts = _NOT_READ
     """What its source tells beyond the header; read for pending revisions only."""
+    also: tuple[Step, ...] = ()
+    """The steps that the branch's bootstrap, run in place of this one, makes needless."""
 
     @property
     def message(self) -> str:

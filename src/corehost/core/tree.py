@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from corehost.core.branch import Branch
@@ -99,6 +99,14 @@ class BranchTree:
         What the revision descends from, or depends on inside the branch, has no row any more.
         """
         return tuple(sorted({*rows, revision}.difference(self.parents[revision])))
+
+    def rows_of(self, applied: Collection[str]) -> tuple[str, ...]:
+        """The rows that Alembic would leave of a set of applied revisions."""
+        rows: tuple[str, ...] = ()
+        for revision in self.order:
+            if revision in applied:
+                rows = self.rows_after(rows, revision)
+        return rows
 
     def unknown(self, rows: Iterable[str]) -> tuple[str, ...]:
         """The rows of the version table that this code does not have, sorted."""

@@ -186,6 +186,7 @@ def _with_spec(candidate: Candidate, said: Mapping[str, Any], mount: Mapping[str
         recursive=spec.recursive,
         preload=spec.preload,
         x_arguments=mount.get("x_arguments", _NOTHING),
+        bootstrap=mount.get("bootstrap"),
         options=mount.get("options", _NOTHING),
     )
     return replace(candidate, branch=branch)

@@ -79,9 +79,11 @@ class StepRunner:
         A failure is recorded in the ledger and returned. Raises RowsChanged (nothing was done: look
         again) and ConnectionLost.
         """
-        after = self.runner.rows_after(rows, step.node.revision)
+        after = self.runner.rows_after(rows, step)
         for attempt in range(1, self.settings.lock_attempts + 1):
-            record = StepRecord(step, self.branch, pass_id=self.pass_id, required=required)
+            record = StepRecord(
+                step, self.branch, pass_id=self.pass_id, required=required, action=_action(step)
+            )
             started_at, began = datetime.now(UTC), time.monotonic()
             try:
                 self._try(step, record, rows, after, settle=settle, began=began, has_ledger=has_ledger)
@@ -126,6 +128,10 @@ class StepRunner:
         watcher = _Watcher(self.connection, self.session, record, began, enabled=has_ledger)
 
         def finish() -> None:
+            for other in step.also:
+                StepRecord(other, self.branch, pass_id=self.pass_id, action=_action(step)).add(
+                    self.connection
+                )
             now = record.finish(
                 self.connection, before=before, after=after, settle=settle, duration_ms=_ms_since(began)
             )
@@ -138,7 +144,7 @@ class StepRunner:
                 stack.enter_context(context)
             self.session.prepare(lock_timeout=step.facts.lock_timeout)
             with self.bridge.borrowed(watcher) as connection:
-                self.runner.upgrade(step.node.revision, connection, finish)
+                self.runner.upgrade(step, connection, finish)
         if record.started:
             self.session.forget()
 
@@ -183,6 +189,10 @@ class _Watcher:
             self._session.without_lock_timeout()
         else:
             self._session.restore_lock_timeout()
+
+
+def _action(step: Step) -> str:
+    return "bootstrap" if step.also else "upgrade"
 
 
 def describe(error: BaseException) -> str:

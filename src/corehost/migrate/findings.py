@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from corehost.core.errors import MigrationError, StepFailed
@@ -45,12 +45,18 @@ class Findings:
         for step, lost in self.doubtful:
             if has_ledger and lost.record.was_applied(connection):
                 duration = (time.monotonic() - lost.began) * 1000
-                self.applied.append(
+                self.count(
+                    step,
                     StepResult(
                         node=step.node, outcome="applied", started_at=lost.started_at, duration_ms=duration
-                    )
+                    ),
                 )
         self.doubtful.clear()
+
+    def count(self, step: Step, result: StepResult) -> None:
+        """A step is committed, and with it those that it has made needless."""
+        self.applied.append(result)
+        self.applied += [replace(result, node=other.node, duration_ms=0.0) for other in step.also]
 
     def count_losses(self, graph: Graph) -> None:
         """A step that takes its connection with it every time has failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from corehost.core.adoption import Adoption, Tracking, rows_of
+from corehost.core.adoption import Adoption, Tracking
 from corehost.core.errors import ConfigurationError, IncompatibleDatabase
 from corehost.core.graph import Graph
 from corehost.core.plan import Step, step_at
@@ -76,7 +76,7 @@ def stamp(
         raise ConfigurationError("corehost's own branch cannot be stamped")
     wanted = [revision for target in targets if target != "base" for revision in tree.resolve(target)]
     with locked(settings, connector, tree) as connection:
-        return _write(connection, graph, tree, rows_of(tree, tree.closure(wanted)), action="stamp")
+        return _write(connection, graph, tree, tree.rows_of(tree.closure(wanted)), action="stamp")
 
 
 def read_rows(tables: Iterable[Tracking]) -> dict[str, tuple[str, ...]]:

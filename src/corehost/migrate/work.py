@@ -30,6 +30,7 @@ from corehost.postgres.prepare import (
     create_extensions,
     create_version_table,
     drop_invalid_indexes,
+    is_empty,
     missing_extensions,
     widen_version_table,
 )
@@ -95,6 +96,7 @@ class NamespaceWork:
         )
         self._session = StepSession(connection, context.settings, namespace)
         self._prepared: set[str] = set()
+        self._not_empty: set[str] = set()
 
     def run(self, rows: Mapping[str, tuple[str, ...]]) -> int:
         """Run steps until none of the namespace may be run under these locks.
@@ -118,12 +120,13 @@ class NamespaceWork:
             step = self._step(node)
             if not self._prepare(step, state):
                 break
+            if node.branch in frontier.at_once and self._may_bootstrap(node.branch):
+                step = self._bootstrap(step)
             if self._run(step, current, state) is None:
                 break
-            current[node.branch] = self._runner_of(node.branch).rows_after(
-                current[node.branch], node.revision
-            )
-            frontier.complete(node)
+            current[node.branch] = self._runner_of(node.branch).rows_after(current[node.branch], step)
+            for done in (step, *step.also):
+                frontier.complete(done.node)
             got_on += 1
         return got_on + len(self._findings.blocked) - blocked_before
 
@@ -182,6 +185,28 @@ class NamespaceWork:
             depends_on=step.depends_on,
             facts=self._context.facts(node),
         )
+
+    def _may_bootstrap(self, name: str) -> bool:
+        """Whether the namespace is empty but for version tables; asked before the branch's first step."""
+        if name in self._not_empty:
+            return False
+        trees = self._context.graph.trees
+        here = trees[name].branch.namespace.schema
+        tables = [
+            t.branch.namespace.version_table for t in trees.values() if t.branch.namespace.schema == here
+        ]
+        if is_empty(self._connection, here, besides=tables):
+            return True
+        self._not_empty.add(name)  # what its first revision makes is not to be asked about again
+        return False
+
+    def _bootstrap(self, step: Step) -> Step:
+        """The step in which the branch's bootstrap makes all that its target wants."""
+        name = step.node.branch
+        tree = self._context.graph.trees[name]
+        nodes = [Node(name, revision) for revision in tree.order if revision in tree.wanted]
+        first, *others = [self._step(node) for node in nodes]
+        return replace(first, also=tuple(others))
 
     def _prepare(self, step: Step, state: DatabaseState) -> bool:
         """Make schema, version table and extensions; False where another namespace's lock is in the way."""
@@ -257,7 +282,7 @@ class NamespaceWork:
             self._findings.doubtful.append((step, lost))
             raise
         if failure is None:
-            self._findings.applied.append(result)
+            self._findings.count(step, result)
         else:
             self._findings.failed = self._findings.failed or result
             self._findings.blocked[name] = failure

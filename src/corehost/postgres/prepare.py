@@ -87,6 +87,11 @@ def widen_version_table(connection: Connection, branch: Branch, *, width: int) -
         ) from error
 
 
+def is_empty(connection: Connection, schema: str, *, besides: Sequence[str]) -> bool:
+    """Whether a schema has no table, view or sequence but these."""
+    return execute(connection, sql.ANY_RELATION, (schema, list(besides))).fetchone() is None
+
+
 def invalid_indexes(connection: Connection, schema: str) -> tuple[str, ...]:
     """The indexes of a schema that a CREATE INDEX CONCURRENTLY has left unfinished."""
     return tuple(name for (name,) in execute(connection, sql.INVALID_INDEXES, (schema,)))

@@ -111,6 +111,10 @@ CREATE_VERSION_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS {table} (
   version_num VARCHAR({width}) NOT NULL, CONSTRAINT {constraint} PRIMARY KEY (version_num)
 )"""
+ANY_RELATION: Final = """
+SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relname <> ALL (%s::text[])
+LIMIT 1"""
 MISSING_EXTENSIONS: Final = """
 SELECT wanted.name FROM unnest(%s::text[]) AS wanted(name)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = wanted.name)

@@ -1,0 +1,132 @@
+"""A history that expects its newest schema to be made at once, then stamped: a mount's ``bootstrap``."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.packages import create_table, revision_source, write_plugin
+from support.shop import Shop
+
+MAKE_ALL = """
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+sa.Table("pages", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("title", sa.Text))
+
+
+def create_all(connection):
+    metadata.create_all(connection)
+    connection.execute(sa.text("CREATE TABLE made (by text)"))
+    connection.execute(sa.text("INSERT INTO made VALUES (current_schema())"))
+
+
+def fails(connection):
+    create_all(connection)
+    raise RuntimeError("no")
+"""
+SETTINGS = """
+[mounts.wiki]
+migrations = "wiki:migrations"
+bootstrap = "wiki.models:{function}"
+requires = {requires}
+"""
+ADD_TITLE = 'op.add_column("pages", sa.Column("title", sa.Text))'
+
+
+@pytest.fixture
+def wiki(shop: Shop) -> Shop:
+    """A mounted package with two revisions and a function that makes what they lead to."""
+    write_plugin(
+        shop.site,
+        "wiki",
+        revisions={
+            "1": revision_source("w1", upgrade=create_table("pages")),
+            "2": revision_source("w2", "w1", "accounts@accounts1", upgrade=ADD_TITLE),
+        },
+        files={"models.py": MAKE_ALL},
+    )
+    shop.install("accounts")
+    configure(shop)
+    return shop
+
+
+def configure(shop: Shop, function: str = "create_all", requires: str = "[]") -> None:
+    """Mount the package."""
+    (shop.folder / "corehost.toml").write_text(SETTINGS.format(function=function, requires=requires))
+
+
+def steps(shop: Shop) -> list[tuple[str, str, str]]:
+    """What the ledger has of the wiki."""
+    return shop.execute(
+        "SELECT revision, action, outcome FROM corehost.step WHERE branch = 'wiki' ORDER BY id"
+    )  # type: ignore[return-value]
+
+
+def test_an_empty_namespace_is_made_at_once_and_stamped(wiki: Shop) -> None:
+    """Three instances at once: the function is called by one, in the branch's schema, nothing else is run."""
+    ended = [process.wait() for process in [wiki.start("migrate", "--json") for _ in range(3)]]
+    assert [one.returncode for one in ended] == [0, 0, 0], [one.stderr for one in ended]
+    assert wiki.execute("SELECT by FROM wiki.made") == [("wiki",)]
+    assert wiki.execute("SELECT version_num FROM wiki.alembic_version") == [("w2",)]
+    assert sorted(steps(wiki)) == [("w1", "bootstrap", "applied"), ("w2", "bootstrap", "applied")]
+    applied = [step["revision"] for one in ended for step in one.json()["applied"]]
+    assert sorted(applied) == ["0001", "accounts1", "w1", "w2"]
+
+
+def test_later_revisions_run_as_ever(wiki: Shop) -> None:
+    """What comes after the stamp is run by the history."""
+    assert wiki.run("migrate").returncode == 0
+    versions = wiki.site / "wiki" / "migrations" / "versions"
+    (versions / "3.py").write_text(revision_source("w3", "w2", upgrade=create_table("links")))
+    finished = wiki.run("migrate", "--json")
+    assert finished.returncode == 0, finished.stderr
+    assert [step["revision"] for step in finished.json()["applied"]] == ["w3"]
+    assert wiki.has_table("wiki.links")
+
+
+def test_a_namespace_that_is_not_empty_takes_the_history(wiki: Shop) -> None:
+    """Somebody's table is there: the function is not called."""
+    wiki.execute("CREATE SCHEMA wiki; CREATE TABLE wiki.theirs (id int)")
+    finished = wiki.run("migrate")
+    assert finished.returncode == 0, finished.stderr
+    assert [action for _, action, _ in steps(wiki)] == ["upgrade", "upgrade"]
+    assert not wiki.has_table("wiki.made")
+
+
+def test_it_comes_after_all_that_any_of_it_needs(wiki: Shop) -> None:
+    """The second revision needs accounts1: the function is not called before that is there."""
+    assert wiki.run("migrate").returncode == 0
+    order = wiki.execute("SELECT branch FROM corehost.step WHERE branch <> 'corehost' ORDER BY id")
+    assert [branch for (branch,) in order] == ["accounts", "wiki", "wiki"]
+
+
+def test_a_function_that_fails_leaves_nothing(wiki: Shop) -> None:
+    """Exit 1 naming branch and reason; all it made is rolled back, and the next start calls it again."""
+    configure(wiki, "fails")
+    finished = wiki.run("migrate")
+    assert finished.returncode == 1
+    assert "RuntimeError: no" in finished.stderr
+    assert not wiki.has_table("wiki.pages")
+    configure(wiki)
+    assert wiki.run("migrate").returncode == 0
+    assert wiki.has_table("wiki.pages")
+
+
+def test_what_waits_for_a_part_of_itself_is_refused(wiki: Shop) -> None:
+    """Made at once, it cannot come after a branch that comes after a part of it: exit 2."""
+    versions = wiki.site / "accounts" / "migrations" / "versions"
+    (versions / "accounts1.py").write_text(
+        revision_source("accounts1", None, "wiki@w1", upgrade=create_table("accounts"))
+    )
+    finished = wiki.run("plan")
+    assert finished.returncode == 2
+    assert "bootstrap" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_function_that_is_not_there_is_named(wiki: Shop) -> None:
+    """The line says which setting names what."""
+    configure(wiki, "nothing")
+    finished = wiki.run("migrate")
+    assert finished.returncode in (1, 2)
+    assert "bootstrap 'wiki.models:nothing' names 'nothing', which is not there" in finished.stderr
