@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -138,6 +139,13 @@ class Faults:
         self.done: list[str] = []
         """What was really done: a fault may come when there is nobody left to meet it."""
 
+    def await_work(self) -> None:
+        """Wait until somebody holds a lock, a few seconds at most: earlier there is little to disturb."""
+        deadline = time.monotonic() + 3
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            while not connection.execute(_HOLDERS).fetchone() and time.monotonic() < deadline:
+                time.sleep(0.02)
+
     def begin(self, fault: Fault) -> Callable[[], None] | None:
         """Do it; returns what ends it where it lasts for a while."""
         target = self._fleet[fault.member] if fault.member is not None else None
@@ -171,8 +179,6 @@ class Faults:
                     return None
             case "read":
                 undo = self._read(fault)
-                if undo is None:
-                    return None
         self.done.append(fault.deed)
         return undo if fault.seconds is not None else None
 
@@ -207,15 +213,15 @@ class Faults:
             connection.execute(f"SELECT pg_{fault.deed}_backend(%s)", (pid,))
         return True
 
-    def _read(self, fault: Fault) -> Callable[[], None] | None:
-        """Lock a table as a long SELECT does."""
+    def _read(self, fault: Fault) -> Callable[[], None]:
+        """Lock a table, and keep a snapshot, as a long SELECT does."""
         reader = psycopg.connect(self._url)
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         self._readers.append(reader)
         tables = reader.execute(_TABLES).fetchall()
-        with contextlib.suppress(IndexError, psycopg.Error):
+        if tables:  # the snapshot alone keeps a concurrent index waiting
             name = sql.Identifier(*tables[int(fault.pick * len(tables))])
-            reader.execute("SET lock_timeout = '100ms'")
-            reader.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(name))
-            return reader.close
-        reader.close()
-        return None
+            with contextlib.suppress(psycopg.Error), reader.transaction():
+                reader.execute("SET lock_timeout = '100ms'")
+                reader.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(name))
+        return reader.close

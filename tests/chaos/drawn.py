@@ -114,7 +114,7 @@ def _draw_step(
     beside = [step for step in own if step.revision not in down and not newer]
     if beside and random.random() < 0.15:
         needed.append(random.choice(beside))
-    kind: Kind = random.choices(("plain", "sleep", "alter", "index", "unsafe"), (5, 5, 3, 3, 0.5))[0]
+    kind: Kind = random.choices(("plain", "sleep", "alter", "index", "unsafe"), (5, 4, 3, 5, 0.8))[0]
     return Step(
         branch=name,
         revision=f"{name}{place:02}",

@@ -44,7 +44,7 @@ class Fault:
 
     deed: Deed
     at: float
-    """Seconds after the start of the round."""
+    """Seconds after the start of the round, the clock of which stands until the first lock is taken."""
     member: int | None = None
     """Whom it is done to; None: one that holds a lock then, or else it is the server's or the pooler's."""
     seconds: float | None = None
@@ -95,6 +95,11 @@ def draw_round(seed: int, number: int) -> Round:
     members = tuple(_draw_member(random, plugins, pooled=pooled) for _ in range(size))
     pooled = any(member.route == "pooler" for member in members)
     faults = [_draw_fault(random, members, pooled=pooled) for _ in range(random.choice([2, 3, 4, 5, 6, 8]))]
+    # a concurrent index waits for the reader: now cut it short
+    for reader in [fault for fault in faults if fault.deed == "read" and random.random() < 0.7]:
+        deed: Deed = random.choice(("kill", "stop", "terminate", "terminate", "cancel"))
+        at = round(min(reader.at + random.uniform(0.2, 0.8), FAULTS_END), 3)
+        faults.append(Fault(deed=deed, at=at, pick=random.random() / 4))
     return Round(
         seed=seed,
         number=number,
@@ -139,7 +144,7 @@ def _draw_fault(random: Random, members: Sequence[Member], *, pooled: bool) -> F
         "cancel": 1.5,
         "cut": 2,
         "swallow": 2,
-        "read": 3,
+        "read": 5,
         "restart": 3 if pooled else 0,
     }
     deed = random.choices(list(weights), list(weights.values()))[0]
@@ -151,7 +156,7 @@ def _draw_fault(random: Random, members: Sequence[Member], *, pooled: bool) -> F
         anybody = None if random.random() < 0.6 else random.randrange(len(members))
         member = random.choice(wired) if deed in ("cut", "swallow") else anybody
     at = round(random.uniform(0.1, 2.0), 3)
-    seconds = round(random.uniform(0.1, FAULTS_END - at), 3)
+    seconds = round(random.uniform(0.3, FAULTS_END - at), 3)
     lasting = deed in ("stop", "swallow") and random.random() < 0.4
     return Fault(
         deed=deed,

@@ -109,13 +109,18 @@ class _Stage:
         for fault in self._plan.faults:
             agenda.append((fault.at, next(tie), partial(faults.begin, fault), fault.seconds))
         heapq.heapify(agenda)
-        began = time.monotonic()
+        began, awaited = time.monotonic(), False
         last_start = max(running.member.starts_at for running in fleet.values())
         try:
             while agenda:
                 if agenda[0][0] > last_start and not any(running.running for running in fleet.values()):
                     break  # there is nobody left to meet a fault
                 at, _, act, lasts = heapq.heappop(agenda)
+                if at >= self._plan.faults[0].at and not awaited:
+                    awaited = True
+                    now = time.monotonic()
+                    faults.await_work()
+                    began += time.monotonic() - now
                 time.sleep(max(0.0, began + at - time.monotonic()))
                 undo = act()
                 if undo is not None and lasts is not None:
