@@ -426,3 +426,48 @@ def test_a_long_revision_id_fits_into_a_version_table_that_was_there(db: Databas
     db.migrate(db.branch("ant", create_table("t")))
     db.migrate(db.written(LONG, revision_source(LONG, "ant1")))
     assert db.values("SELECT version_num FROM ant.alembic_version") == [LONG]
+
+
+OWN_ENGINE = """\
+engine = sa.create_engine(op.get_bind().engine.url.set(drivername="sqlite", host=None, database=":memory:"))
+with engine.connect() as connection:
+    connection.execute(sa.text("SELECT 1"))
+engine.dispose()
+"""
+FUNCTION = """\
+op.execute('''CREATE FUNCTION one() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN 1;
+END
+$$''')
+"""
+
+
+@pytest.mark.parametrize("kind", sorted(EARLY_COMMITS.keys() - {"autocommit_block"}))
+def test_a_revision_that_commits_by_itself_is_told_of(
+    kind: str, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning names the file."""
+    db.migrate(db.branch("ant", KEPT + EARLY_COMMITS[kind]))
+    (told,) = [record.getMessage() for record in caplog.records if "by itself" in record.getMessage()]
+    assert "ant@ant1" in told
+    assert "ant1.py" in told
+
+
+def test_a_revision_with_an_engine_of_its_own_is_told_of(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection beside the one that holds the lock: a warning says to where, and names the file."""
+    db.migrate(db.branch("ant", OWN_ENGINE))
+    (told,) = [record.getMessage() for record in caplog.records if "of its own" in record.getMessage()]
+    assert "sqlite://" in told
+    assert "ant1.py" in told
+
+
+@pytest.mark.parametrize("harmless", [EARLY_COMMITS["autocommit_block"], FUNCTION, create_table("t")])
+def test_nothing_is_said_of_what_is_as_it_should_be(
+    harmless: str, db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Alembic's own way out of the transaction, and a function's body with an END, are no meddling."""
+    db.migrate(db.branch("ant", harmless))
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]

@@ -6,11 +6,14 @@ Importing this module loads Alembic and SQLAlchemy: only a pass that has somethi
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
+import sys
 import threading
 from argparse import Namespace as Arguments
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -41,6 +44,13 @@ _MAY_COMMIT: Final = re.compile(
 )
 
 
+_COMMITS: Final = re.compile(
+    r"\s*(?:/\*.*?\*/\s*)*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b", re.IGNORECASE | re.DOTALL
+)
+_IDLE: Final = psycopg.pq.TransactionStatus.IDLE
+_AUTOCOMMIT_BLOCK: Final = inspect.unwrap(MigrationContext.autocommit_block).__code__
+
+
 class Watcher(Protocol):
     """Told of what a running revision does to its transaction."""
 
@@ -49,6 +59,9 @@ class Watcher(Protocol):
 
     def autocommit(self, active: bool) -> None:
         """Statements now run outside (or again inside) a transaction."""
+
+    def meddled(self, what: str) -> None:
+        """The revision does what the lock, or the step's one transaction, cannot answer for."""
 
 
 class Bridge:
@@ -64,6 +77,7 @@ class Bridge:
         )
         event.listen(self._engine, "commit", self._on_commit)
         event.listen(self._engine, "before_cursor_execute", self._on_statement)
+        event.listen(self._engine, "after_cursor_execute", self._after_statement)
 
     @contextmanager
     def borrowed(self, watcher: Watcher) -> Iterator[sa.Connection]:
@@ -71,19 +85,21 @@ class Bridge:
         raw = self._raw
         raw.autocommit = False
         try:
-            with self._engine.connect() as connection:
+            with self._engine.connect() as connection, _other_engines(self._engine, watcher):
                 self._watcher, self._in_autocommit = watcher, False
                 yield connection
         finally:
             self._watcher = None
             if not raw.closed:
-                if raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                if raw.info.transaction_status != _IDLE:
                     raw.rollback()
                 raw.autocommit = True
                 raw.isolation_level = None
 
     def _on_commit(self, connection: sa.Connection) -> None:
         if self._watcher is not None:
+            if not _in_autocommit_block():
+                self._watcher.meddled("commits by itself")
             self._watcher.before_early_commit()
 
     def _on_statement(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
@@ -94,6 +110,40 @@ class Bridge:
             self._watcher.autocommit(self._in_autocommit)
         if not self._in_autocommit and _MAY_COMMIT.search(statement):
             self._watcher.before_early_commit()
+
+    def _after_statement(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if self._watcher is None or self._raw.autocommit:
+            return
+        # A function's body may have lines that begin with END: what counts is that the transaction is over.
+        if self._raw.info.transaction_status == _IDLE or _COMMITS.match(statement):
+            self._watcher.meddled("commits by itself")
+
+
+@contextmanager
+def _other_engines(own: sa.Engine, watcher: Watcher) -> Iterator[None]:
+    """Notice connections that this thread gets from any other engine meanwhile."""
+    thread = threading.get_ident()
+
+    def connected(connection: sa.Connection) -> None:
+        if connection.engine is not own and threading.get_ident() == thread:
+            url = connection.engine.url.set(password=None, query={})
+            watcher.meddled(f"uses a connection of its own, to {url}")
+
+    event.listen(sa.Engine, "engine_connect", connected)
+    try:
+        yield
+    finally:
+        event.remove(sa.Engine, "engine_connect", connected)
+
+
+def _in_autocommit_block() -> bool:
+    """Whether it is Alembic that commits, for an ``autocommit_block``."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code is _AUTOCOMMIT_BLOCK:
+            return True
+        frame = frame.f_back
+    return False
 
 
 class BranchRunner:

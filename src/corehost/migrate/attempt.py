@@ -125,7 +125,7 @@ class StepRunner:
         began: float,
         has_ledger: bool,
     ) -> None:
-        watcher = _Watcher(self.connection, self.session, record, began, enabled=has_ledger)
+        watcher = _Watcher(step, self.connection, self.session, record, began, enabled=has_ledger)
 
         def finish() -> None:
             for other in step.also:
@@ -170,8 +170,17 @@ class _Watcher:
     """Writes 'started' before anything of a step is committed ahead of its end."""
 
     def __init__(
-        self, connection: Connection, session: StepSession, record: StepRecord, began: float, *, enabled: bool
+        self,
+        step: Step,
+        connection: Connection,
+        session: StepSession,
+        record: StepRecord,
+        began: float,
+        *,
+        enabled: bool,
     ):
+        self._step = step
+        self._told: set[str] = set()
         self._connection = connection
         self._session = session
         self._record = record
@@ -189,6 +198,17 @@ class _Watcher:
             self._session.without_lock_timeout()
         else:
             self._session.restore_lock_timeout()
+
+    def meddled(self, what: str) -> None:
+        if not self.finished and what not in self._told:
+            self._told.add(what)
+            _log.warning(
+                "%s %s: what it does so is neither undone with the step nor guarded by the lock (%s)",
+                self._step.node,
+                what,
+                self._step.revision.path,
+                extra={"event": "step.meddled", "branch": self._step.node.branch},
+            )
 
 
 def _action(step: Step) -> str:
