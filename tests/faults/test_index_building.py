@@ -48,12 +48,12 @@ def plugins(site: Path) -> Path:
 
 
 @contextmanager
-def long_reader(url: str) -> Iterator[None]:
+def long_reader(url: str) -> Iterator[psycopg.Connection]:
     """A transaction with a snapshot of its own, which every index that is made now must wait for."""
     with psycopg.connect(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.execute("SELECT count(*) FROM pg_class")
-        yield
+        yield connection
 
 
 def is_valid(url: str) -> bool:
@@ -95,9 +95,10 @@ def test_the_invalid_index_of_a_crash_is_dropped_behind_a_long_reader(
 ) -> None:
     """Nor does lock_timeout cut the wait for dropping what an instance that was killed has left."""
     settings = {"lock_timeout": "100ms", "lock_attempts": 1}
-    with long_reader(logged), psycopg.connect(logged, autocommit=True) as connection:
+    with long_reader(logged) as reader, psycopg.connect(logged, autocommit=True) as connection:
         instances.append(Instance(logged, path=plugins, settings=settings))
         wait_until(lambda: connection.execute(BUILDING).fetchone())
+        reader.execute("SELECT FROM accounts.t1 LIMIT 1")  # who drops an index waits for its table's users
         os.kill(instances[0].pid, signal.SIGKILL)
         wait_until(lambda: connection.execute(BUILDING).fetchone() is None)
         # its lock_timeout is in effect by the time that the index is to be dropped
