@@ -109,3 +109,25 @@ def test_that_is_ignored(shop: Shop) -> None:
     waiting.send(signal.SIGINT)
     shop.run("migrate")
     assert waiting.wait().returncode == 0
+
+
+@SIGNALS
+def test_before_the_command_line_is_loaded(shop: Shop, number: signal.Signals, code: int) -> None:
+    """A signal that comes while corehost's own modules are imported gives its exit code, no traceback."""
+    finished = shop.python(
+        """
+        import os, signal, sys
+
+        class Sender:
+            def find_spec(self, name, path=None, target=None):
+                if name == "click":
+                    os.kill(os.getpid(), int(sys.argv[1]))
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.meta_path.insert(0, Sender())
+        from corehost.cli import main
+        sys.exit(main(["check"]))
+        """,
+        str(number.value),
+    )
+    assert (finished.returncode, finished.stderr) == (code, f"corehost: error: stopped by {number.name}\n")

@@ -12,13 +12,16 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, by default that of ``sys.argv``; returns the exit code."""
-    from corehost.cli.signals import interruptible
+    from corehost.cli.signals import Interrupted, interruptible
 
     with interruptible():
         # A script's first folder is that of the script, where `python -m` has the working folder; both are
         # to find the same modules of a host that is not installed.
         if not sys.flags.safe_path and not {"", os.getcwd()} & set(sys.path):
             sys.path.insert(0, os.getcwd())
-        from corehost.cli.application import run
-
+        try:
+            from corehost.cli.application import run
+        except Interrupted as interrupted:  # what tells of errors may be half imported
+            print(f"corehost: error: stopped by {interrupted.signal.name}", file=sys.stderr)
+            return 128 + interrupted.signal
         return run(sys.argv[1:] if arguments is None else arguments)
