@@ -26,7 +26,7 @@ from corehost.migrate.findings import Findings
 from corehost.migrate.link import Link
 from corehost.migrate.waiting import Waiting
 from corehost.migrate.work import NamespaceWork, PassContext, diverged
-from corehost.postgres.connect import Connector, is_lost, translated_errors
+from corehost.postgres.connect import Connector, is_passing, translated_errors
 from corehost.postgres.ledger import without_secrets
 from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
@@ -256,7 +256,7 @@ class MigrationPass:
         if isinstance(error, ConnectionLost):
             self._findings.count_losses(self._context.graph)
         cause = error.__cause__
-        passing = isinstance(error, ConnectionLost) or cause is None or is_lost(cause)
+        passing = isinstance(error, ConnectionLost) or cause is None or is_passing(cause)
         too_late = self._pace.timed_out and not (was_connected and not self._tried_late)
         self._tried_late = self._pace.timed_out
         if not passing or not self._wait or too_late:

@@ -106,6 +106,11 @@ def is_lost(error: BaseException) -> bool:
     )
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether the same statement may do on another connection: this one is lost, or somebody cancelled it."""
+    return is_lost(error) or isinstance(error, psycopg.errors.QueryCanceled)
+
+
 def writing_backend(connection: Connection) -> int:
     """The process id of a session's backend; raises DatabaseUnavailable where it could write nothing."""
     ((read_only, pid),) = execute(connection, sql.WRITES_AS)
