@@ -184,6 +184,4 @@ def _is_allowed(plan: Round, end: Ended) -> bool:
             if "may be committed" in end.error:
                 return unsafe or end.older
             return "does not know" in end.error and end.older
-        case 6:
-            return "canceling statement due to user" in end.error and plan.has("cancel")
     return False
