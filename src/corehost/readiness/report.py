@@ -17,7 +17,7 @@ from corehost.core.results import BranchStatus
 from corehost.core.revision import Node
 from corehost.core.standing import branch_status, orphans
 from corehost.core.state import DatabaseState
-from corehost.postgres.connect import Connection, Connector, is_lost, translated_errors
+from corehost.postgres.connect import Connection, Connector, is_passing, translated_errors
 from corehost.postgres.locks import holders
 from corehost.postgres.prepare import invalid_indexes
 from corehost.readiness.look import look
@@ -148,7 +148,7 @@ def wait_until_ready(
             with translated_errors(), connector.open() as connection:
                 seen = look_around(connection, graph, optional=optional)
         except DatabaseUnavailable as error:
-            if error.__cause__ is not None and not is_lost(error.__cause__):
+            if error.__cause__ is not None and not is_passing(error.__cause__):
                 raise
             problem = error
         if seen is not None:
