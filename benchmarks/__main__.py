@@ -10,7 +10,7 @@ import psycopg
 from benchmarks.table import keep, machine, render
 from benchmarks.world import World
 
-NAMES = ("busy_table",)
+NAMES = ("busy_table", "lock_free")
 
 
 def main(names: list[str]) -> None:
