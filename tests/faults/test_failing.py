@@ -56,6 +56,26 @@ def test_the_next_start_tries_again(failing: Shop) -> None:
     assert failing.run("check").returncode == 0
 
 
+def test_a_fleet_in_a_crash_loop_leaves_the_database_alone(failing: Shop) -> None:
+    """After several failures in a row nobody tries for a while: six restarted instances run nothing."""
+    assert failing.run("migrate").returncode == 1
+    failing.execute("UPDATE corehost.step SET attempt = 9 WHERE open")
+    restarted = [failing.start("migrate", "--json", extra={"COREHOST_WAIT_TIMEOUT": "1s"}) for _ in range(6)]
+    ended = [process.wait() for process in restarted]
+    assert [one.returncode for one in ended] == [4] * 6
+    assert "search@s1, which has failed and is tried again in" in ended[0].json()["error"]["message"]
+    assert failing.execute("SELECT count(*) FROM corehost.step WHERE outcome = 'failed'") == [(1,)]
+
+
+def test_a_new_version_is_tried_at_once(failing: Shop) -> None:
+    """What failed was another version: its rest says nothing of this one."""
+    assert failing.run("migrate").returncode == 1
+    failing.execute("UPDATE corehost.step SET attempt = 9, version = '0.9' WHERE open")
+    file = failing.site / "search" / "migrations" / "versions" / "s1.py"
+    file.write_text(file.read_text().replace("1/0", "1"))
+    assert failing.run("migrate", "--no-wait").returncode == 0
+
+
 def test_a_host_goes_on_without_an_optional_plugin(failing: Shop) -> None:
     """With 'disable' the pass ends with 0 and says who is left out, and what requires it."""
     configure(failing, 'on_migration_error = "disable"\n')
