@@ -19,7 +19,7 @@ from benchmarks.world import World
 from corehost.core.namespace import lock_key
 from corehost.embedded import find_bindir
 from support.cluster import Cluster
-from support.dropped_route import SERVER, DroppedRoute
+from support.dropped_route import DroppedRoute
 from support.logged import plugin
 from support.packages import OWN_GROUPS, revision_source
 from support.processes import Process, wait_until
@@ -93,8 +93,8 @@ def _dropped(world: World, doing: str) -> float:
     bindir = find_bindir(None)
     with ExitStack() as stack:
         route = stack.enter_context(DroppedRoute())
-        cluster = stack.enter_context(Cluster(bindir, {"listen_addresses": SERVER}))
-        url = f"host={SERVER} user=postgres dbname=postgres"
+        cluster = stack.enter_context(Cluster(bindir, {"listen_addresses": route.server}))
+        url = f"host={route.server} user=postgres dbname=postgres"
         holder = stack.enter_context(
             _on(world, doing, url=url, direct=cluster.url, prefix=route.prefix, timeout="1h")
         )

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from support.cluster import Cluster
-from support.dropped_route import SERVER, DroppedRoute
+from support.dropped_route import DroppedRoute
 from support.logged import plugin, ran, recorded, revision, with_log
 from support.processes import Processes, wait_until
 
@@ -28,7 +28,7 @@ def route() -> Iterator[DroppedRoute]:
 @pytest.fixture
 def cluster(route: DroppedRoute, bindir: Path) -> Iterator[Cluster]:
     """A server that listens at its end."""
-    with Cluster(bindir, {"listen_addresses": SERVER}) as cluster:
+    with Cluster(bindir, {"listen_addresses": route.server}) as cluster:
         with_log(cluster.url)
         yield cluster
 
@@ -55,7 +55,7 @@ if first.exists():
     time.sleep({in_python})"""
     plugin(site, "accounts", revision("accounts", 1, body))
     settings = {"COREHOST_HOLDER_IDLE_TIMEOUT": "1h", "COREHOST_WAIT_TIMEOUT": "3s"}
-    url = f"host={SERVER} user=postgres dbname=postgres"
+    url = f"host={route.server} user=postgres dbname=postgres"
     command = [*route.prefix, sys.executable, "-m", "corehost", "migrate"]
     victim = processes.start(command, database=url, path=[site], extra=settings)
     with psycopg.connect(cluster.url, autocommit=True) as connection:

@@ -250,6 +250,25 @@ def test_a_revision_that_gives_its_lock_away_is_not_committed(logged: str, site:
     assert (ran(logged), recorded(logged), recorded(logged, "failed")) == ([], [], ["accounts1"])
 
 
+def test_nothing_is_committed_early_without_the_lock(logged: str, site: Path, fleet: Fleet) -> None:
+    """After pg_advisory_unlock_all() an autocommit block is not entered: no part of the step is there."""
+    unlock = (
+        'op.execute("CREATE TABLE parts (id int)")\n'
+        'op.execute("SELECT pg_advisory_unlock_all()")\n'
+        'with op.get_context().autocommit_block():\n    op.execute("CREATE TABLE rest (id int)")'
+    )
+    plugin(site, "accounts", revision("accounts", 1, unlock))
+    instance = fleet.start(logged)
+    assert instance.wait() == 1
+    error = instance.outcome()["error"]
+    assert "revision accounts1 failed: the namespace's lock was lost" in error
+    assert "corehost resolve" not in error
+    assert (ran(logged), recorded(logged), recorded(logged, "failed")) == ([], [], ["accounts1"])
+    with psycopg.connect(logged) as connection:
+        (found,) = connection.execute("SELECT to_regclass('accounts.parts')").fetchone() or ()
+    assert found is None
+
+
 def test_a_revision_that_discards_its_session_is_not_recorded_as_applied(
     logged: str, site: Path, fleet: Fleet
 ) -> None:

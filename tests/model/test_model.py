@@ -73,6 +73,8 @@ class Verdict:
         found = re.search(r"errors: (\d+)", text)
         assert found, text
         self.errors = int(found[1])
+        self.states = "".join(re.findall(r"(\d+) states, stored", text))
+        self.version = "".join(re.findall(r"Spin Version [\d.]+", text)[:1])
 
     def assert_holds(self) -> None:
         """No error, and nothing was left out."""
@@ -87,8 +89,12 @@ def check(where: Path, model: str, flags: str, *, progress: bool = False) -> Ver
     defines = [f"-D{flag}" for flag in flags.split()]
     run(where, "spin", "-a", *defines, str(HERE / model))
     kind = ["-DNFAIR=3"] if progress else ["-DSAFETY"]
-    run(where, "gcc", "-O2", "-w", f"-DMEMLIM={MEGABYTES}", *kind, "-o", "pan", "pan.c")
-    return Verdict(run(where, "./pan", f"-m{DEPTH}", *(["-a", "-f"] if progress else [])))
+    # Most searches end sooner than an optimiser would.
+    optimise = "-O1" if progress and "INSTANCES" not in flags else "-O0"
+    run(where, "gcc", optimise, "-w", f"-DMEMLIM={MEGABYTES}", *kind, "-o", "pan", "pan.c")
+    verdict = Verdict(run(where, "./pan", f"-m{DEPTH}", *(["-a", "-f"] if progress else [])))
+    print(f"{model} {flags or '-'}: {verdict.states} states, errors: {verdict.errors}, {verdict.version}")
+    return verdict
 
 
 def run(where: Path, *command: str) -> str:

@@ -7,8 +7,6 @@ import subprocess
 import uuid
 from typing import Self
 
-SERVER = "10.213.77.1"
-CLIENT = "10.213.77.2"
 _NOBODY = "02:00:00:00:00:99"
 
 
@@ -20,7 +18,12 @@ class DroppedRoute:
     """
 
     def __init__(self) -> None:
-        self._name = f"ch{uuid.uuid4().hex[:8]}"
+        unique = uuid.uuid4()
+        self._name = f"ch{unique.hex[:8]}"
+        first = unique.bytes[9] & 252  # of the four addresses of a /30: tests run side by side
+        self.server = f"10.213.{unique.bytes[10]}.{first + 1}"
+        """The address of this end: the server's."""
+        self._client = f"10.213.{unique.bytes[10]}.{first + 2}"
         self._here, self._there = f"{self._name}a", f"{self._name}b"
         self.prefix = ("ip", "netns", "exec", self._name)
         """What a command begins with that is to run in that network."""
@@ -30,8 +33,8 @@ class DroppedRoute:
             _ip("netns", "add", self._name)
             _ip("link", "add", self._here, "type", "veth", "peer", "name", self._there, "netns", self._name)
             for device, address, prefix in (
-                (self._here, SERVER, ()),
-                (self._there, CLIENT, ("-n", self._name)),
+                (self._here, self.server, ()),
+                (self._there, self._client, ("-n", self._name)),
             ):
                 _ip(*prefix, "addr", "add", f"{address}/30", "dev", device)
                 _ip(*prefix, "link", "set", device, "up")
@@ -51,9 +54,11 @@ class DroppedRoute:
         self._neighbour(_NOBODY)
 
     def _neighbour(self, address: str) -> None:
-        _ip("neigh", "replace", CLIENT, "lladdr", address, "nud", "permanent", "dev", self._here)
+        _ip("neigh", "replace", self._client, "lladdr", address, "nud", "permanent", "dev", self._here)
         there = ("-n", self._name)
-        _ip(*there, "neigh", "replace", SERVER, "lladdr", address, "nud", "permanent", "dev", self._there)
+        _ip(
+            *there, "neigh", "replace", self.server, "lladdr", address, "nud", "permanent", "dev", self._there
+        )
 
 
 def _ip(*arguments: str) -> None:

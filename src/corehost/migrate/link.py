@@ -37,8 +37,8 @@ class Link:
         """The connection, where there is one."""
         self.was_open = False
         """Whether there has been one, since this was last set to False."""
-        self.announced = False
-        """Whether this session has told that it needs a namespace for itself."""
+        self.announced: Namespace | None = None
+        """The namespace that this session has told to need for itself."""
         self._configured = False
         self._bridge: Any = None
         self._vigil: Vigil | None = None
@@ -68,7 +68,7 @@ class Link:
             configure(connection, connection_settings(self._settings))
             self._configured = True
         locks = LockSet(connection, own, shared)
-        if locks.try_take(politely=not self.announced):
+        if locks.try_take(politely=self.announced is None):
             self._refused.clear()
             return locks
         self._count_refusal(connection, own)
@@ -80,7 +80,7 @@ class Link:
         if self.connection is not None and not self.connection.closed:
             with suppress(psycopg.Error):
                 held = locks.release()
-        if not held or self.announced:
+        if not held or self.announced is not None:
             self.close()
 
     def bridge(self) -> Bridge:
@@ -102,7 +102,15 @@ class Link:
             with suppress(psycopg.Error):
                 self.connection.close()
         self.connection, self._bridge = None, None
-        self._configured = self.announced = False
+        self._configured, self.announced = False, None
+
+    def rest(self, wanted: Iterable[Namespace]) -> None:
+        """Let the connection go for a while, unless it stands for an announcement that is still meant.
+
+        One that is not meant any more would hold others off, and hide the next need of this instance.
+        """
+        if self.announced not in set(wanted):
+            self.close()
 
     def _count_refusal(self, connection: Connection, own: Namespace) -> None:
         """After some refusals announce that the namespace is needed exclusively.
@@ -110,5 +118,7 @@ class Link:
         Only where nobody has it exclusively: shared holders that come and go could keep it away for ever.
         """
         self._refused[own.lock_key] += 1
-        if self._refused[own.lock_key] >= _REFUSALS and not self.announced:
-            self.announced = not holders(connection, [own.lock_key]) and announce(connection, own)
+        if self._refused[own.lock_key] < _REFUSALS or self.announced is not None:
+            return
+        if not holders(connection, [own.lock_key]) and announce(connection, own):
+            self.announced = own

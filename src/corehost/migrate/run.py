@@ -242,8 +242,7 @@ class MigrationPass:
         )
         if not self._wait:
             raise WaitTimedOut(f"not waiting: {message}")
-        if not self._link.announced:
-            self._link.close()
+        self._link.rest(self._namespace(n.branch) for n in ready if n.branch not in self._findings.blocked)
         self._pace.pause()
 
     def _reconnect(self, error: DatabaseUnavailable | ConnectionLost) -> None:

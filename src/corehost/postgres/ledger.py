@@ -105,7 +105,10 @@ class StepRecord:
         self._started_id = started_id
 
     def start(self, connection: Connection, *, duration_ms: float) -> None:
-        """Write 'started' in the transaction that is about to be committed, unless it is there already."""
+        """Write 'started' in the transaction that is about to be committed, unless it is there already.
+
+        Raises LockLost, the transaction to be rolled back, where the namespace's lock is gone.
+        """
         ((role,),) = execute(connection, sql.ROLE)
         if role != "none":  # one of the revision's, which may have no right to write the ledger
             execute(connection, sql.SET_ROLE, ("none",))
@@ -113,7 +116,12 @@ class StepRecord:
             connection
         ):  # a part of the step that was rolled back may have taken it along
             values = {**self._values, "duration_ms": duration_ms}
-            ((self._started_id,),) = execute(connection, sql.RECORD_STARTED, values)
+            try:
+                ((self._started_id,),) = execute(connection, sql.RECORD_STARTED, values)
+            except psycopg.errors.InvalidTextRepresentation as error:
+                if "corehost: lock lost" not in str(error):
+                    raise
+                raise LockLost("the namespace's lock was lost while the step ran") from error
         if role != "none":
             execute(connection, sql.SET_ROLE, (role,))
 

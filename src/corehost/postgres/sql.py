@@ -138,15 +138,16 @@ WHERE n.nspname = %s AND NOT i.indisvalid AND c.relkind = 'i'
 ORDER BY 1"""
 DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS {schema}.{index}"
 
-# A revision may have taken a role that has no right to write the ledger.
-_CHECKED: Final = f"""
-{RESET_ROLE};
-WITH held AS (
+_HELD: Final = f"""held AS (
   SELECT count(*) AS n FROM pg_catalog.pg_locks
   WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
     AND pid = pg_catalog.pg_backend_pid() AND database = {_MY_DATABASE}
     AND ((classid::bigint << 32) | objid::bigint) = %(key)s
-), found AS (
+)"""
+# A revision may have taken a role that has no right to write the ledger.
+_CHECKED: Final = f"""
+{RESET_ROLE};
+WITH {_HELD}, found AS (
   SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE "C"), '{{{{}}}}') AS rows
   FROM {{table}}
 ), gone AS (
@@ -195,9 +196,14 @@ FINISH_STARTED: Final = f"""finished AS (
   WHERE id = %(started_id)s AND open RETURNING id
 ), inserted AS ({_INSERT_APPLIED} WHERE NOT EXISTS (SELECT FROM finished) RETURNING id
 ), recorded AS (SELECT id FROM finished UNION ALL SELECT id FROM inserted)"""
+# Without the lock somebody else may be running the step by now: a part of it must not be committed either.
 RECORD_STARTED: Final = f"""
+WITH {_HELD}
 INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, open, partial, started_at)
-VALUES ({_STEP_VALUES}, 'started', true, true, clock_timestamp() - {_DURATION})
+SELECT {_STEP_VALUES}, 'started', true,
+  CASE WHEN held.n = 1 THEN true ELSE ('corehost: lock lost, held ' || held.n)::boolean END,
+  clock_timestamp() - {_DURATION}
+FROM held
 RETURNING id"""
 RECORD_FAILED: Final = f"""
 WITH settled AS (
