@@ -1,4 +1,4 @@
-"""The protocols as models, every reachable state of which spin looks at; and the proof that each rule is needed."""
+"""The protocols as models: spin looks at every reachable state; and the proof that each rule is needed."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_rule_for_progress_is_needed(tmp_path: Path, flags: str) -> None:
 
 @pytest.mark.parametrize("flags", ["", "NEW=2 CUTS=2", "CUTS=0 NO_GRACE"])
 def test_no_old_instance_serves_a_contracted_database(tmp_path: Path, flags: str) -> None:
-    """No instance is ready whose code lacks what a contract step needs, when that is committed or after it."""
+    """No instance whose code lacks what a contract step needs is ready when that is committed, or later."""
     check(tmp_path, "presence.pml", flags).assert_holds()
 
 
