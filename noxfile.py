@@ -33,9 +33,9 @@ WORKSPACE = ("-e", ".[embedded]", *(part for example in EXAMPLES for part in ("-
 TEST_TOOLS = (*WORKSPACE, "--group", "test")
 
 
-def run_tests(session: nox.Session, *, postgresql: str = "18") -> None:
-    """The whole suite; what follows ``--`` goes to pytest."""
-    session.run("pytest", "-n", "2", *session.posargs, env={"COREHOST_TEST_PG": postgresql})
+def run_tests(session: nox.Session, *tests: str, postgresql: str = "18") -> None:
+    """These tests, by default the whole suite; what follows ``--`` goes to pytest and names others."""
+    session.run("pytest", "-n", "2", *(session.posargs or tests), env={"COREHOST_TEST_PG": postgresql})
 
 
 @nox.session
@@ -61,9 +61,10 @@ def tests_all(session: nox.Session) -> None:
 
 @nox.session
 def tests_pg15(session: nox.Session) -> None:
-    """The tests, on the PostgreSQL 15 of the system."""
+    """The tests in which the server has a say, on the PostgreSQL 15 of the system."""
     session.install(*TEST_TOOLS)
-    run_tests(session, postgresql="15")
+    told = ("alembic", "chaos", "corpora", "embedded", "examples", "faults", "fleet", "test_bootstrap.py")
+    run_tests(session, *(f"tests/{name}" for name in told), postgresql="15")
 
 
 @nox.session
@@ -89,13 +90,24 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
+@nox.session
+def corpora(session: nox.Session) -> None:
+    """Host real packages, and write what was found into the docs; what follows ``--`` names families."""
+    session.install(*TEST_TOOLS, "uv")
+    cache = Path(session.cache_dir).absolute() / "corpora"
+    session.run(
+        "python", "-m", "corpora", "--cache", str(cache), *session.posargs, env={"PYTHONPATH": "tests"}
+    )
+
+
 @nox.session(python=OLDEST)
 def lowest(session: nox.Session) -> None:
-    """The tests, with the oldest Python and the oldest versions that the ranges allow."""
+    """The tests in which a library has a say, with the oldest Python and the oldest versions allowed."""
     session.install("uv")
     # The tools too: the newest pytest asks for a newer pluggy than our own oldest.
     session.run("uv", "pip", "install", "--resolution=lowest-direct", *TEST_TOOLS)
-    run_tests(session)
+    told = ("alembic", "cli", "corpora", "discovery", "examples", "web", "test_bootstrap.py", "test_host.py")
+    run_tests(session, *(f"tests/{name}" for name in told))
 
 
 @nox.session

@@ -16,7 +16,7 @@ from support.shop import UNREACHABLE, Shop
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 ERROR = {"code", "message", "branch", "revision", "distribution", "version", "file", "hint"}
 DOCUMENTS = {
-    "migrate": {"applied", "waited_ms", "ready"},
+    "migrate": {"applied", "waited_ms", "ready", "left_out"},
     "plan": {"steps", "config_file"},
     "status": {"ready", "config_file", "branches", "skipped"},
     "check": {"ready", "pending"},
@@ -101,6 +101,7 @@ def test_status_of_a_current_branch(shop: Shop) -> None:
         "pending": [],
         "deferred": [],
         "lock": None,
+        "left_out": False,
     }
 
 

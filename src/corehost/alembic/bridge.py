@@ -159,10 +159,10 @@ class BranchRunner:
         self._scripts = script_directory(tree)
         self._preloaded = False
 
-    def rows_after(self, rows: Iterable[str], step: Step) -> tuple[str, ...]:
-        """The rows of the version table that Alembic's HeadMaintainer would leave after a step."""
+    def rows_after(self, rows: Iterable[str], *revisions: str) -> tuple[str, ...]:
+        """The rows of the version table that Alembic's HeadMaintainer would leave after these revisions."""
         after = tuple(rows)
-        for revision in (step.node.revision, *(other.node.revision for other in step.also)):
+        for revision in revisions:
             after = self._tree.rows_after(after, revision)
         return after
 

@@ -34,6 +34,11 @@ class Step:
     """The steps that the branch's bootstrap, run in place of this one, makes needless."""
 
     @property
+    def revisions(self) -> tuple[str, ...]:
+        """The ids of all revisions that are applied when it ends well."""
+        return (self.node.revision, *(other.node.revision for other in self.also))
+
+    @property
     def message(self) -> str:
         """The first line of the file's docstring."""
         return self.revision.message

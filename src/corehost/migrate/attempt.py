@@ -79,7 +79,7 @@ class StepRunner:
         A failure is recorded in the ledger and returned. Raises RowsChanged (nothing was done: look
         again) and ConnectionLost.
         """
-        after = self.runner.rows_after(rows, step)
+        after = self.runner.rows_after(rows, *step.revisions)
         for attempt in range(1, self.settings.lock_attempts + 1):
             record = StepRecord(
                 step, self.branch, pass_id=self.pass_id, required=required, action=_action(step)

@@ -124,7 +124,9 @@ class NamespaceWork:
                 step = self._bootstrap(step)
             if self._run(step, current, state) is None:
                 break
-            current[node.branch] = self._runner_of(node.branch).rows_after(current[node.branch], step)
+            current[node.branch] = self._runner_of(node.branch).rows_after(
+                current[node.branch], *step.revisions
+            )
             for done in (step, *step.also):
                 frontier.complete(done.node)
             got_on += 1
