@@ -1,7 +1,8 @@
-"""Stock Alembic on one tree, in a process of its own; nothing here knows of corehost.
+"""Stock Alembic on one tree, or on all of a family, in a process of its own; it knows nothing of corehost.
 
 ``upgrade URL VERSIONS SCHEMA`` runs the tree to its head in ``public``, and gives that the schema's name.
 ``read URL VERSIONS SCHEMA`` writes what Alembic reads of the tree and of the schema's version table as JSON.
+``family URL PARTS`` runs every tree that a file names, schema by schema: see :mod:`family_alone`.
 """
 
 import json
@@ -15,11 +16,18 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-action, url, versions, schema = sys.argv[1:]
+action, url, *rest = sys.argv[1:]
+engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
+if action == "family":
+    from family_alone import upgrade_family
+
+    upgrade_family(engine, json.loads(Path(rest[0]).read_text()))
+    sys.exit()
+
+versions, schema = rest
 config = Config()
 config.set_main_option("script_location", str(Path(__file__).parent))
 config.set_main_option("version_locations", versions)
-engine = sa.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url))
 with engine.begin() as connection:
     if action == "upgrade":
         config.attributes["connection"] = connection

@@ -2,6 +2,12 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
+given = context.config.attributes
+context.configure(
+    connection=given["connection"],
+    target_metadata=given.get("metadata"),
+    version_table=given.get("version_table", "alembic_version"),
+    transaction_per_migration=given.get("transaction_per_migration", False),
+)
 with context.begin_transaction():
     context.run_migrations()
