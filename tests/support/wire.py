@@ -94,8 +94,11 @@ class Wire:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would leave its thread in accept()
         self._listener.close()
         self.resume.set()
+        self.stopped.set()
+        self.cut()
         self.heal()
         shutil.rmtree(self._directory, ignore_errors=True)
 
