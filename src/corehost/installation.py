@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +48,7 @@ class Installation:
 
     def __init__(self, settings: Settings):
         self.settings = settings
+        before = frozenset(sys.modules)
         self.discovery: Discovery = discover(settings)
         """What was found, and pluggy's manager."""
         self._left_out: dict[str, Skipped] = {}
@@ -56,9 +58,20 @@ class Installation:
         """What was left out, and why."""
         self.order: tuple[str, ...] = tuple(n for n in self.discovery.order if n not in self._left_out)
         """The enabled plugins, with tables or without, in dependency order."""
+        self.modules: tuple[str, ...] = tuple(sorted(_files(set(sys.modules) - before)))
+        """The files of the modules that were imported to find all this out."""
         self._facts: dict[Node, SourceFacts] = {}
         for name in self._left_out:
             self.discovery.manager.unregister(name=name)
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The top-level packages that were looked up to find all this out."""
+        specs = [found.spec for found in self.discovery.found if found.spec is not None]
+        named = [spec.migrations for spec in specs if spec.migrations] + [self.settings.core or ""]
+        modules = [*self.settings.hooks, *self.settings.hookspecs]
+        modules += [(found.origin.entry_point or "").rpartition(" = ")[2] for found in self.discovery.found]
+        return frozenset(name.partition(":")[0].partition(".")[0] for name in (*named, *modules) if name)
 
     @cached_property
     def schemas(self) -> dict[str, str]:
@@ -131,6 +144,13 @@ class Installation:
                 if any(requirement.name == name for requirement in other.requires)
             ]
         return True
+
+
+def _files(modules: Iterable[str]) -> Iterator[str]:
+    for name in modules:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(file, str):
+            yield file
 
 
 def _as_plugin_error(error: GraphError) -> PluginError:

@@ -56,6 +56,7 @@ def environment(
         name: value for name, value in os.environ.items() if name == _KEPT or not name.startswith(_REMOVED)
     }
     kept.pop("PYTHONDONTWRITEBYTECODE", None)  # a fleet would compile everything anew in each process
+    kept["COREHOST_CACHE_DIR"] = "/dev/null"  # no index of one test for another
     kept["PYTHONPATH"] = os.pathsep.join([*map(str, path), _SOURCE])
     if database is not None:
         kept["COREHOST_DATABASE_URL"] = database

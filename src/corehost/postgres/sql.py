@@ -64,6 +64,7 @@ SELECT -2, row_to_json(s)::text FROM (
   SELECT *, extract(epoch FROM clock_timestamp() - coalesce(finished_at, started_at)) AS age
   FROM corehost.step WHERE open
 ) s"""
+PARTIAL_STEPS: Final = "SELECT -1, revision FROM corehost.step WHERE open AND partial"
 LINEAGE: Final = """
 SELECT DISTINCT ON (revision) revision, parents, phase, distribution, version
 FROM corehost.step

@@ -15,9 +15,15 @@ def check(run: Invocation) -> int:
     Exit code 0: nothing to do; 3: something is pending; 5: this code cannot serve this database; 6: the
     database cannot be reached.
     """
+    if _is_as_indexed(run):
+        run.document["ready"] = True
+        run.remark("nothing to do")
+        return 0
+    from corehost import index
     from corehost.readiness import is_current, look_around
 
     graph = run.installation.graph
+    index.keep(run.installation)
     with run.connection() as connection:
         seen = None
         if not is_current(connection, graph):
@@ -35,3 +41,17 @@ def check(run: Invocation) -> int:
     number = sum(map(len, pending.values()))
     run.remark(f"{number} revision{'s' if number > 1 else ''} pending: {', '.join(pending)}")
     return PENDING
+
+
+def _is_as_indexed(run: Invocation) -> bool:
+    """Whether nothing has changed since the last look, in the installation and in the database."""
+    from corehost import index
+
+    known = index.find(run.settings)
+    if known is None:
+        return False
+    from corehost.postgres.rows import read_rows
+
+    with run.connection() as connection:
+        found = read_rows(connection, [branch.namespace for branch in known])
+    return found == {branch.namespace: tuple(sorted(branch.rows)) for branch in known}
