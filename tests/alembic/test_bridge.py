@@ -471,3 +471,32 @@ def test_nothing_is_said_of_what_is_as_it_should_be(
     """Alembic's own way out of the transaction, and a function's body with an END, are no meddling."""
     db.migrate(db.branch("ant", harmless))
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def _with_type(table: str) -> str:
+    return f'op.create_table("{table}", sa.Column("kind", sa.Enum("a", "b", name="kind")))'
+
+
+def test_a_type_that_two_revisions_ask_for_is_made_once(db: Database) -> None:
+    """As in one run of stock Alembic, whose histories rely on it."""
+    db.migrate(db.branch("ant", _with_type("first"), _with_type("second")))
+    assert db.values("SELECT typname FROM pg_type WHERE typtype = 'e'") == ["kind"]
+
+
+def test_a_type_that_another_pass_has_made_is_there(db: Database) -> None:
+    """Another instance may have run the first of the two; stock Alembic then fails on the second."""
+    db.migrate(db.branch("ant", _with_type("first")))
+    db.migrate(db.branch("ant", _with_type("first"), _with_type("second")))
+    assert db.values("SELECT typname FROM pg_type WHERE typtype = 'e'") == ["kind"]
+
+
+def test_a_type_of_another_schema_is_another_one(db: Database) -> None:
+    """What public has of the same name does not keep the branch from making its own."""
+    db.execute("CREATE TYPE public.kind AS ENUM ('x')")
+    db.migrate(db.branch("ant", _with_type("first")))
+    assert db.values(
+        "SELECT typnamespace::regnamespace::text FROM pg_type WHERE typname = 'kind' ORDER BY 1"
+    ) == [
+        "ant",
+        "public",
+    ]
