@@ -15,9 +15,12 @@
  *   DOWNGRADE                     an operator takes b1 back, where nothing that is applied needs it
  *   STRANGER                      somebody applies a1 by hand, without any lock
  *   COMERS                        how many dependents of a come and go for ever (0): they fail and start again
+ *   ANY_REFUSAL                   a shared try may be refused for no reason: covers every announcement, and is smaller
+ *   PROGRESS, CALM                whether all come to an end; CALM where tries do not clash for ever
+ *   ONLY=P_...                    one property instead of all
  * and a rule is taken out, to see that it is needed, with
  *   NO_REREAD NO_LOCK_CHECK NO_EARLY_LOCK_CHECK NO_ROW_CHECK OTHER_CONNECTION BLOCKING NO_SHARED NO_INTENT
- *   ALWAYS_POLITE NO_SESSION_END
+ *   KEEP_INTENT NO_SESSION_END
  */
 
 #ifndef INSTANCES
@@ -153,11 +156,7 @@ inline forget() { own = A; want = 0; left = 0; seen_a = 0; seen_b = 0; seen_c = 
 #ifdef NO_INTENT
 #define WELCOME(n) true
 #else
-#ifdef ALWAYS_POLITE
-#define WELCOME(n) (intent[n] == NOBODY || intent[n] == me)
-#else
 #define WELCOME(n) (intent[n] == NOBODY || ANNOUNCED)
-#endif
 #endif
 
 /* Only where nobody has it exclusively: shared holders that come and go could keep it away for ever. One
