@@ -7,13 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from corehost.core.errors import MigrationError, StepFailed
 from corehost.core.graph import Graph
 from corehost.core.leave_out import leave_out
 from corehost.core.plan import Step
-from corehost.core.results import StepResult
+from corehost.core.results import MigrationReport, StepResult
 from corehost.core.revision import Node
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
@@ -101,3 +102,13 @@ class Findings:
         """Why the pass ends here although something is pending: the gravest reason first."""
         grave = {2: 0, 5: 1, 1: 2, 4: 3}
         return min(self.fatal.values(), key=lambda e: (grave.get(e.exit_code, 4), str(e)))
+
+    def report(self, *, ready: bool, waited: float) -> MigrationReport:
+        """What this process did; ``waited`` in seconds."""
+        return MigrationReport(
+            applied=tuple(self.applied),
+            failed=self.failed,
+            waited_ms=waited * 1000,
+            ready=ready,
+            left_out=MappingProxyType(dict(self.left_out)),
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from corehost.core.errors import (
@@ -97,12 +96,12 @@ class MigrationPass:
         try:
             self._run()
         except MigrationError as error:
-            error.report = self._report(ready=False)
+            error.report = self._findings.report(ready=False, waited=self._pace.waited)
             raise
         finally:
             self.stop.close()
             self._link.close()
-        return self._report(ready=self._ready)
+        return self._findings.report(ready=self._ready, waited=self._pace.waited)
 
     def _run(self) -> None:
         while True:
@@ -293,13 +292,4 @@ class MigrationPass:
         left_out = self._findings.left_out
         self._ready = not self._findings.of_use(pending) and not any(
             standing.blocked for name, standing in view.standings.items() if name not in left_out
-        )
-
-    def _report(self, *, ready: bool) -> MigrationReport:
-        return MigrationReport(
-            applied=tuple(self._findings.applied),
-            failed=self._findings.failed,
-            waited_ms=self._pace.waited * 1000,
-            ready=ready,
-            left_out=MappingProxyType(dict(self._findings.left_out)),
         )
