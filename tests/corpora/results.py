@@ -24,8 +24,8 @@ unchanged: `nox -s corpora`. Each family is a file in `tests/corpora/families`: 
 For each family and each PostgreSQL version, four processes of `corehost migrate` start at once on an empty
 database and all end well, together they apply each revision once, and a fifth finds nothing to do. Then
 `pg_dump --schema-only` of that database, version tables aside, equals that of one where Alembic alone,
-without corehost and without the package's own `env.py`, ran the same trees. Seconds are of one process each on
-an empty database, from its start to its end, imports included: corehost / Alembic alone.
+without corehost and without the package's own `env.py`, ran the same trees. Seconds are of one process each
+on an empty database, from its start to its end, imports included: corehost / Alembic alone.
 
 """
 _FAILING = """
@@ -87,7 +87,8 @@ def _schema(family: Family, theirs: list[Mapping[str, Any]]) -> str:
     outcomes = {one.get("outcome", "not measured") for one in theirs}
     if outcomes == {"differs"} and family.differs:
         return family.differs
-    return " / ".join(sorted(outcomes))
+    reasons = {one["reason"].splitlines()[0] for one in theirs if one.get("outcome") == "fails"}
+    return "; ".join([" / ".join(sorted(outcomes)), *sorted(reasons)])
 
 
 def _failure(family: Family, results: Results) -> Iterator[str]:

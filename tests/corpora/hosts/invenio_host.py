@@ -14,6 +14,7 @@ def application() -> Flask:
     """An application that knows of the database's models, and of no database: no step asks it for one."""
     app = Flask("host")
     app.config["SQLALCHEMY_DATABASE_URI"] = "postgresql+psycopg://"
+    app.config["DB_VERSIONING"] = False  # SQLAlchemy-Continuum would want every model loaded
     InvenioDB(app, entry_point_group=False)
     return app
 
