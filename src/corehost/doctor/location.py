@@ -1,0 +1,110 @@
+"""How a folder is named as ``"package:folder"``, and what its branch may be called."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from corehost.core.namespace import schema_problem
+from corehost.core.spec import name_problem
+from corehost.doctor.subject import is_importable, project
+
+_USUAL = frozenset(
+    ("alembic", "alembic_migrations", "db", "database", "migration", "migrations", "src", "versions")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Location:
+    """A folder inside a package."""
+
+    root: Path
+    """The folder that the package is imported from."""
+    package: str
+    """The package's name; dotted below a namespace package."""
+    folder: str
+    """The folder inside it; empty for the package's own."""
+
+    def __str__(self) -> str:
+        return f"{self.package}:{self.folder}" if self.folder else self.package
+
+    @property
+    def importable(self) -> bool:
+        """Whether the package is found here."""
+        return is_importable(self.root, self.package)
+
+
+def locate_in(
+    folder: str, roots: Sequence[Path], is_package: Callable[[Path], bool] | None = None
+) -> Location:
+    """The package around a folder that was found below one of the roots."""
+    has_init = is_package or (lambda place: (place / "__init__.py").is_file())
+    path = Path(folder)
+    chain = [place for place in (path, *path.parents) if has_init(place)]
+    first = chain[0] if chain else path
+    while has_init(first.parent):
+        first = first.parent
+    if len(chain) > 1 and _extends_its_path(first):
+        first = next((place for place in reversed(chain) if not _extends_its_path(place)), first)
+    root = _root(first, roots)
+    inside = first.relative_to(root).parts
+    return Location(root=root, package=".".join(inside), folder=path.relative_to(first).as_posix().strip("."))
+
+
+def _root(first: Path, roots: Sequence[Path]) -> Path:
+    """The folder that the outermost package is imported from: above namespace packages."""
+    for place in first.parents:
+        if all(part.isidentifier() for part in first.relative_to(place).parts) and any(
+            place.glob("*.dist-info")
+        ):
+            return place
+    here = Path.cwd().resolve()
+    for place in first.parents:
+        if str(place) in sys.path and place != here:
+            return place
+    for place in first.parents:
+        about = project(place)
+        inside = first.relative_to(place).parts
+        if inside[0] == "src" and len(inside) > 1 and (about or (place / "setup.py").exists()):
+            return place / "src"
+        name = re.sub(r"[-.]", "_", str(about.get("distribution") or ""))
+        if about and len(inside) > 1 and name == "_".join(inside):
+            return place
+    return first.parent
+
+
+def _extends_its_path(place: Path) -> bool:
+    try:
+        source = (place / "__init__.py").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "extend_path" in source or "declare_namespace" in source
+
+
+def branch_names(locations: Sequence[Location]) -> list[str]:
+    """A name for each tree's branch: the package's, with what tells several in one package apart."""
+    bases = [usable_name(location.package) for location in locations]
+    names = list(bases)
+    for index, base in enumerate(bases):
+        sharing = [other for other in range(len(bases)) if bases[other] == base]
+        if len(sharing) > 1:
+            parts = [part for part in locations[index].folder.split("/") if part not in _USUAL]
+            common = set.intersection(*({*locations[other].folder.split("/")} for other in sharing))
+            telling = [part for part in parts if part not in common]
+            names[index] = usable_name("_".join([base, *telling]))
+    for index, name in enumerate(names):
+        number = names[:index].count(name)
+        if number:
+            names[index] = f"{name[:36]}_{number + 1}"
+    return names
+
+
+def usable_name(text: str) -> str:
+    """The nearest name that a branch, and its schema, may have."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:40].rstrip("_")
+    if name_problem(name) or schema_problem(name):
+        name = f"db_{name}"[:40].rstrip("_")
+    return name if not name_problem(name) else "db"
