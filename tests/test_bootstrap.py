@@ -130,3 +130,51 @@ def test_a_function_that_is_not_there_is_named(wiki: Shop) -> None:
     finished = wiki.run("migrate")
     assert finished.returncode in (1, 2)
     assert "bootstrap 'wiki.models:nothing' names 'nothing', which is not there" in finished.stderr
+
+
+def test_a_history_of_one_revision_is_made_at_once_too(wiki: Shop) -> None:
+    """The function is called instead of it, as of any longer one."""
+    (wiki.site / "wiki" / "migrations" / "versions" / "2.py").unlink()
+    finished = wiki.run("migrate", "--json")
+    assert finished.returncode == 0, finished.stderr
+    assert wiki.has_table("wiki.made")
+    assert steps(wiki) == [("w1", "bootstrap", "applied")]
+
+
+def test_a_pass_for_what_needs_a_part_of_it_makes_all_of_it(wiki: Shop) -> None:
+    """blog needs w1 only: at once there is no part, and all that any of it needs comes first."""
+    wiki.install("blog", {"1": revision_source("blog1", None, "wiki@w1", upgrade=create_table("blog"))})
+    finished = wiki.run("migrate", "--branch", "blog", "--json")
+    assert finished.returncode == 0, finished.stderr
+    applied = [step["revision"] for step in finished.json()["applied"]]
+    assert applied == ["0001", "accounts1", "w1", "w2", "blog1"]
+
+
+def test_a_line_that_the_target_leaves_out_does_not_matter(wiki: Shop) -> None:
+    """A second base, which nobody wants, is pending for nobody: the wanted line is made at once."""
+    versions = wiki.site / "wiki" / "migrations" / "versions"
+    (versions / "x.py").write_text(revision_source("x1", upgrade=create_table("extra")))
+    with (wiki.folder / "corehost.toml").open("a") as file:
+        file.write('target = "w2"\n')
+    finished = wiki.run("migrate", "--json")
+    assert finished.returncode == 0, finished.stderr
+    assert steps(wiki) == [("w2", "bootstrap", "applied"), ("w1", "bootstrap", "applied")]
+    assert not wiki.has_table("wiki.extra")
+
+
+def test_the_function_may_take_a_role(wiki: Shop) -> None:
+    """One that has no right to write the ledger; the stamp is corehost's own."""
+    models = wiki.site / "wiki" / "models.py"
+    models.write_text(
+        MAKE_ALL
+        + """
+def as_another(connection):
+    connection.execute(sa.text("GRANT ALL ON SCHEMA wiki TO pg_monitor"))
+    connection.execute(sa.text("SET ROLE pg_monitor"))
+    create_all(connection)
+"""
+    )
+    configure(wiki, "as_another")
+    finished = wiki.run("migrate")
+    assert finished.returncode == 0, finished.stderr
+    assert len(steps(wiki)) == 2

@@ -213,7 +213,7 @@ class BranchRunner:
             context: MigrationContext = environment.get_context()
             context.impl.memo = _TypesThere(connection, namespace.schema)
             with Operations.context(context), context.begin_transaction():
-                if step.also:
+                if step.at_once:
                     self._bootstrap(connection)
                 else:
                     script = self._scripts.get_revision(revision)

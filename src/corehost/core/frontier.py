@@ -34,11 +34,11 @@ class Frontier:
             if graph.trees[name].branch.bootstrap is not None and self._is_untouched(name)
         )
         """The branches that are made at once: nothing of them is applied, and they have a bootstrap."""
-        together = {name: self._foreign_needs(name) for name in self.at_once}
+        self._together = {name: self._of_all(name) for name in self.at_once}
         self._needed: dict[Node, list[Node]] = {
             node: [
                 need
-                for need in dict.fromkeys((*graph.needs(node), *together.get(node.branch, ())))
+                for need in dict.fromkeys((*graph.needs(node), *self._together.get(node.branch, ())))
                 if need in self._left
             ]
             for node in self._left
@@ -73,14 +73,20 @@ class Frontier:
                 self._offer(node)
 
     def _is_untouched(self, name: str) -> bool:
-        """Whether nothing of a branch is applied: all its bases are pending."""
-        parents = self._graph.trees[name].parents
-        return all(Node(name, revision) in self._left for revision in parents if not parents[revision])
+        """Whether nothing of a branch's target is applied: all the bases of it are pending."""
+        tree = self._graph.trees[name]
+        return all(
+            Node(name, revision) in self._left for revision in tree.wanted if not tree.parents[revision]
+        )
 
-    def _foreign_needs(self, name: str) -> list[Node]:
+    def foreign_needs(self, node: Node) -> tuple[Node, ...]:
+        """What must be applied of other branches before a node: of one that is made at once, before any."""
+        return self._together.get(node.branch) or self._graph.foreign_needs(node)
+
+    def _of_all(self, name: str) -> tuple[Node, ...]:
         """What anything pending of a branch needs of other branches."""
         pending = sorted(node for node in self._left if node.branch == name)
-        return [need for node in pending for need in self._graph.foreign_needs(node)]
+        return tuple(need for node in pending for need in self._graph.foreign_needs(node))
 
     def __len__(self) -> int:
         return len(self._left)

@@ -130,8 +130,11 @@ class Graph:
                 continue
             seen.add(node.revision)
             todo.extend(self.needs(node))
-            # A node drawn in by an edge brings its branch's predecessors, not its whole branch.
+            # A node drawn in by an edge brings its branch's predecessors, not its whole branch,
+            # unless that may be made at once.
             earlier = set(self.first[node.branch]) - names
+            if self.trees[node.branch].branch.bootstrap is not None:
+                earlier |= {node.branch} - names
             names |= earlier
             todo_branches.extend(earlier)
         return {name: frozenset(revisions) for name, revisions in found.items()}

@@ -30,8 +30,10 @@ class Step:
     """The revisions of other branches that it needs, resolved."""
     facts: SourceFacts = _NOT_READ
     """What its source tells beyond the header; read for pending revisions only."""
+    at_once: bool = False
+    """Whether the branch's bootstrap is run in its place."""
     also: tuple[Step, ...] = ()
-    """The steps that the branch's bootstrap, run in place of this one, makes needless."""
+    """The steps that the bootstrap makes needless beside this one."""
 
     @property
     def revisions(self) -> tuple[str, ...]:

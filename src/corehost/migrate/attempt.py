@@ -22,7 +22,8 @@ from corehost.core.results import StepResult
 from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
-from corehost.postgres.connect import Connection, is_lost, remedy
+from corehost.postgres import sql
+from corehost.postgres.connect import Connection, execute, is_lost, remedy
 from corehost.postgres.ledger import RowsChanged, StepRecord, without_secrets
 from corehost.postgres.session import StepSession
 
@@ -128,6 +129,8 @@ class StepRunner:
         watcher = _Watcher(step, self.connection, self.session, record, began, enabled=has_ledger)
 
         def finish() -> None:
+            if step.at_once:
+                execute(self.connection, sql.RESET_ROLE)  # the bootstrap may have taken one
             for other in step.also:
                 StepRecord(other, self.branch, pass_id=self.pass_id, action=_action(step)).add(
                     self.connection
@@ -212,7 +215,7 @@ class _Watcher:
 
 
 def _action(step: Step) -> str:
-    return "bootstrap" if step.also else "upgrade"
+    return "bootstrap" if step.at_once else "upgrade"
 
 
 def describe(error: BaseException) -> str:

@@ -168,7 +168,7 @@ class MigrationPass:
                 resting = True
                 continue
             tried.add(namespace)
-            locks = self._link.try_locks(namespace, self._shared(node))
+            locks = self._link.try_locks(namespace, self._shared(view, node))
             if locks is None:
                 continue
             try:
@@ -192,10 +192,10 @@ class MigrationPass:
     def _namespace(self, branch: str) -> Namespace:
         return self._context.graph.trees[branch].branch.namespace
 
-    def _shared(self, node: Node) -> set[Namespace]:
+    def _shared(self, view: _View, node: Node) -> set[Namespace]:
         """The namespaces that the branch's steps depend on; the ledger's only ever grows."""
-        graph = self._context.graph
-        names = {need.branch for need in graph.foreign_needs(node)} | set(graph.first[node.branch])
+        names = {need.branch for need in view.frontier.foreign_needs(node)}
+        names.update(self._context.graph.first[node.branch])
         return {self._namespace(name) for name in names if name != LEDGER}
 
     def _compile(self, view: _View) -> None:

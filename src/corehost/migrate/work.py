@@ -120,7 +120,8 @@ class NamespaceWork:
             step = self._step(node)
             if not self._prepare(step, state):
                 break
-            if node.branch in frontier.at_once and self._may_bootstrap(node.branch):
+            untouched = node.branch in frontier.at_once and not current[node.branch]
+            if untouched and self._may_bootstrap(node.branch):
                 step = self._bootstrap(step)
             if self._run(step, current, state) is None:
                 break
@@ -174,7 +175,7 @@ class NamespaceWork:
                 continue
             if graph.trees[node.branch].branch.namespace.lock_key != self._locks.own:
                 continue
-            if {need.branch for need in graph.foreign_needs(node)} <= covered:
+            if {need.branch for need in frontier.foreign_needs(node)} <= covered:
                 return node
         return None
 
@@ -208,7 +209,7 @@ class NamespaceWork:
         tree = self._context.graph.trees[name]
         nodes = [Node(name, revision) for revision in tree.order if revision in tree.wanted]
         first, *others = [self._step(node) for node in nodes]
-        return replace(first, also=tuple(others))
+        return replace(first, at_once=True, also=tuple(others))
 
     def _prepare(self, step: Step, state: DatabaseState) -> bool:
         """Make schema, version table and extensions; False where another namespace's lock is in the way."""
