@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from corehost.alembic.headers import read_header, unreadable
+from corehost.alembic.pattern import Header
 from corehost.core.branch import Branch
 from corehost.core.errors import AmbiguousRevisionError, RevisionFileError
 from corehost.core.revision import Revision
@@ -54,7 +55,11 @@ def revision_files(branch: Branch) -> tuple[str, ...]:
 
 def read_revision(path: str, branch: Branch) -> Revision:
     """One revision file's header as a value; raises RevisionFileError."""
-    header = read_header(path, branch)
+    return as_revision(read_header(path, branch), path, branch)
+
+
+def as_revision(header: Header, path: str, branch: Branch) -> Revision:
+    """The same of a header that was read already; raises RevisionFileError for what Alembic would refuse."""
     revision = header.revision
     if revision is None:
         legacy = _LEGACY_NAME.fullmatch(os.path.basename(path))

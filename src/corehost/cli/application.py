@@ -21,6 +21,7 @@ COMMANDS: Final = {
         "corehost.demo.command:demo",
         "Let a fleet of real host processes migrate the example plugins on a local PostgreSQL.",
     ),
+    "doctor": ("corehost.cli.commands.doctor:doctor", "Say whether and how a package can be hosted."),
     "graph": ("corehost.cli.commands.graph:graph", "Draw the graph of the installed revisions."),
     "history": ("corehost.cli.commands.history:history", "Show the ledger: what was applied when, by whom."),
     "index": ("corehost.cli.commands.index:index", "Keep what is installed, for starts with nothing to do."),

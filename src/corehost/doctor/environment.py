@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 
 from corehost.core.namespace import schema_problem
 from corehost.doctor.model import Finding, Severity
-from corehost.doctor.syntax import call_name, constant, dotted, keyword, nodes, texts
+from corehost.doctor.syntax import call_name, constant, dotted, nodes, texts
 
 ModuleText = Callable[[str], str | None]
 """The source of a module that can be found without importing anything; else None."""
 
+_QUIET = sys.stdlib_module_names | {"alembic", "sqlalchemy"}
 _FOLDER_NAME = "os.path.basename(os.path.dirname(__file__))"
 _NEVER_RUN = {
     "include_schemas": "only matters to autogenerate",
@@ -59,10 +61,10 @@ class Environment:
         if (node := words.get("version_table")) is not None:
             name = self._text(node)
             if name is None:
-                message = "env.py computes the version table's name: `version_table` keeps it, where it matters"
-                yield self._found(
-                    "warning", "version-table", message, node, proposal='version_table = "..."'
+                message = (
+                    "env.py computes the version table's name: `version_table` keeps it, where it matters"
                 )
+                yield self._found("warning", "version-table", message, node, proposal='version_table = "..."')
             elif name != "alembic_version":
                 message = f"env.py keeps its versions in {name}"
                 yield self._found("info", "version-table", message, node, keys={"version_table": name})
@@ -79,7 +81,9 @@ class Environment:
         if name is None:
             if needed and place is not None:
                 message = "env.py's target_metadata cannot be traced to an import"
-                yield self._found("warning", "metadata", message, place, proposal='metadata = "module:attribute"')
+                yield self._found(
+                    "warning", "metadata", message, place, proposal='metadata = "module:attribute"'
+                )
             return
         assert place is not None
         source = self._module_text(name.partition(":")[0])
@@ -88,21 +92,27 @@ class Environment:
             message = f"env.py's target_metadata is {name}, and {reason}"
             yield self._found("info", "metadata", message, place, keys={"metadata": name})
         else:
-            message = f"env.py's target_metadata is {name}: say metadata = {name!r} if it has a naming convention"
+            message = (
+                f"env.py's target_metadata is {name}: say metadata = {name!r} if it has a naming convention"
+            )
             yield self._found("info", "metadata", message, place)
 
     def _others(self) -> Iterator[Finding]:
         for call in self._calls:
             name = call_name(call)
             if name in ("create_all", "stamp"):
-                message = f"env.py calls {name}: where a fresh database is made from models and stamped, name a function of a connection that does so in `bootstrap`"
+                message = (
+                    f"env.py calls {name}: where a fresh database is made from models and stamped, "
+                    "name in `bootstrap` a function of a connection that makes it"
+                )
                 proposal = 'bootstrap = "module:function"'
                 yield self._found("warning", "bootstrap", message, call, proposal=proposal)
             elif name in ("listens_for", "listen"):
                 message = "env.py listens to SQLAlchemy's events, which corehost does not run"
                 yield self._found("info", "env-not-run", message, call)
-            elif name == "get" and dotted(call.func).endswith("attributes.get") and call.args:
-                if (key := constant(call.args[0])) not in (None, "connection", "configure_logger"):
+            elif dotted(call.func).endswith("attributes.get") and call.args:
+                key = constant(call.args[0])
+                if key not in (None, "connection"):
                     message = f"env.py wants config.attributes[{key!r}], which corehost does not give"
                     yield self._found("info", "env-not-run", message, call)
         for text, line in texts(self._nodes):
@@ -110,13 +120,21 @@ class Environment:
                 message = "env.py sets a search_path; corehost sets its own: the mount's schema first"
                 yield self._found("warning", "env-search-path", message, line)
             elif re.match(r"\s*(?:set|create|alter|select)\s", text, re.IGNORECASE) and " " in text.strip():
-                message = f"env.py has SQL of its own, which corehost does not run: {' '.join(text.split())[:60]}"
+                message = (
+                    f"env.py has SQL of its own, which corehost does not run: {' '.join(text.split())[:60]}"
+                )
                 yield self._found("info", "env-not-run", message, line)
         used = {node.id for node in self._nodes if isinstance(node, ast.Name)}
-        unused = [module for name, module in self._imported.items() if name not in used and ":" in module]
+        unused = [
+            module
+            for name, module in self._imported.items()
+            if name not in used and re.split(r"[.:]", module)[0] not in _QUIET
+        ]
         if unused:
             names = ", ".join(sorted({module.replace(":", ".") for module in unused}))
-            message = f"env.py imports what it does not use, perhaps for its effects: {names}; `preload` would do so"
+            message = (
+                f"env.py imports {names} without using it, perhaps for its effects; `preload` would do so"
+            )
             yield self._found("info", "env-not-run", message, None)
 
     def _text(self, node: ast.expr) -> str | None:
@@ -136,6 +154,9 @@ class Environment:
                 return one + other if one is not None and other is not None else None
             case ast.Call() if ast.unparse(node) == _FOLDER_NAME:
                 return os.path.basename(os.path.dirname(self._path))
+            case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format"), args=[one]):
+                filled = self._text(one)
+                return text.replace("{}", filled) if filled is not None and text.count("{}") == 1 else None
         return None
 
     def _traced(self, node: ast.expr | None) -> str | None:
@@ -151,7 +172,8 @@ class Environment:
         if ":" in module:
             owner, _, attribute = module.partition(":")
             whole = f"{owner}.{attribute}"
-            if rest and attribute.islower() and self._module_text(whole) is not None:
+            text = self._module_text(owner) or ""
+            if rest and attribute.islower() and not re.search(rf"^{attribute}\b.*=", text, re.MULTILINE):
                 return f"{whole}:{rest}"  # what was imported is a module
             return f"{module}.{rest}" if rest else module
         return _split(f"{first}.{rest}" if module.startswith(f"{first}.") else f"{module}.{rest}", module)
@@ -166,7 +188,12 @@ class Environment:
     ) -> Finding:
         line = place if isinstance(place, int) or place is None else place.lineno
         return Finding(
-            severity=severity, code=code, message=message, file=self._path, line=line, **given  # type: ignore[arg-type]
+            severity=severity,
+            code=code,
+            message=message,
+            file=self._path,
+            line=line,
+            **given,  # type: ignore[arg-type]
         )
 
 

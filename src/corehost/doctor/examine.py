@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from corehost.alembic.files import as_revision, revision_files
@@ -78,9 +79,7 @@ def _examined(subject: Subject) -> PackageReport:
 class _Check:
     """One tree, looked at."""
 
-    def __init__(
-        self, tree: Tree, location: Location, name: str, claim: Declared | None, subject: Subject
-    ):
+    def __init__(self, tree: Tree, location: Location, name: str, claim: Declared | None, subject: Subject):
         self.name = name
         self.tree = tree
         self._location = location
@@ -147,13 +146,18 @@ class _Check:
         yield from self._placed()
         yield from self._wrong
         for file in self._files:
-            yield from file.findings
+            for finding in file.findings:
+                # its modules may be there once it is installed
+                late = finding.code == "header-fails" and not self._location.importable
+                yield replace(finding, severity="warning") if late else finding
         shape = list(self.shape.findings(tables_made(self._revisions, self._modules())))
         yield from shape
         looked = [
             finding for file, module in self._modules().items() for finding in Look(module, file).findings()
         ]
-        made = {table for tables in tables_made(self._revisions, self._modules()).values() for table in tables}
+        made = {
+            table for tables in tables_made(self._revisions, self._modules()).values() for table in tables
+        }
         yield from narrowed(looked, made, self._modules().values())
         yield from imported.findings(
             self._modules(), self._location.root, self._location.package, self._location.importable
@@ -168,7 +172,8 @@ class _Check:
             message = "it lies in a zip file, and corehost reads folders: install it unpacked"
             yield Finding(severity="error", code="zipped", message=message, file=self.tree.folder)
         elif not self._location.importable:
-            message = f"{self._location.package} is not importable here: install it, or put {self._location.root} on PYTHONPATH"
+            package, root = self._location.package, self._location.root
+            message = f"{package} is not importable here: install it, or put {root} on PYTHONPATH"
             yield Finding(severity="warning", code="not-importable", message=message)
         if self._split:
             message = (
@@ -186,7 +191,9 @@ class _Check:
             yield Finding(severity="info", code="declared", message=message)
         for entry in self._subject.entry_points:
             if entry.group == PLUGINS:
-                message = f"its distribution is a plugin ({entry.name}): it may be hosted already, without a mount"
+                message = (
+                    f"its distribution is a plugin ({entry.name}): it may be hosted already, without a mount"
+                )
                 yield Finding(severity="info", code="plugin", message=message)
 
     def _modules(self) -> Mapping[str, ast.Module]:
@@ -209,16 +216,20 @@ class _Check:
         others = [check for check in checks if check is not self]
         for revision, name in self.shape.foreign():
             inner = name.rpartition("@")[2]
-            holder = next(
-                (c.name for c in others if {name, inner} & (c.shape.by_id.keys() | c.shape.labels.keys())),
-                None,
-            ) or neighbours.holder(name, but=Path(self.tree.folder).resolve())
+            beside = [c for c in others if {name, inner} & (c.shape.by_id.keys() | c.shape.labels.keys())]
+            found = None if beside else neighbours.holder(name, but=Path(self.tree.folder).resolve())
+            holder = beside[0].name if beside else found.name if found is not None else None
             if holder is None:
                 message = (
                     f"{revision.revision} depends on {name!r}, which nothing has that is found here: "
                     "install, and mount, the package that has it"
                 )
-                yield Finding(severity="error", code="missing-dependency", message=message, file=revision.path)
+                yield Finding(
+                    severity="error" if self._location.importable else "warning",
+                    code="missing-dependency",
+                    message=message,
+                    file=revision.path,
+                )
             else:
                 message = f"{revision.revision} depends on {name!r} of {holder}, which is to be hosted too"
                 yield Finding(
@@ -227,6 +238,7 @@ class _Check:
                     message=message,
                     file=revision.path,
                     keys={"requires": [holder]},
+                    neighbour=found,
                 )
 
     def _linked(self) -> Iterator[Finding]:

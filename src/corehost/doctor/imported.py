@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 from corehost.doctor.model import Finding
 from corehost.doctor.subject import is_there, places_of
 from corehost.doctor.syntax import imports, nodes
+
+_SHOWN: Final = 5
 
 
 def findings(
@@ -16,19 +19,15 @@ def findings(
 ) -> Iterator[Finding]:
     """Missing modules, and the application's own; ``importable``: whether the package is installed here."""
     own = package.partition(".")[0]
-    seen: set[tuple[str, bool]] = set()
+    seen: set[str] = set()
+    application: dict[str, tuple[str, int]] = {}
     for path, module in modules.items():
         for name, line in imports(module, list(nodes(module))):
             top = name.partition(".")[0]
             if top == own or (root / top).is_dir() or (root / f"{top}.py").is_file():
-                if (name, True) not in seen:
-                    message = f"it imports {name} of the application, with all that this imports"
-                    yield Finding(
-                        severity="info", code="application-import", message=message, file=path, line=line
-                    )
-                seen.add((name, True))
+                application.setdefault(name, (path, line))
             elif not is_there(top):
-                if (top, False) not in seen:
+                if top not in seen:
                     message = f"it imports {top}, which cannot be found here: install it"
                     yield Finding(
                         severity="error" if importable else "warning",
@@ -37,7 +36,13 @@ def findings(
                         file=path,
                         line=line,
                     )
-                seen.add((top, False))
+                seen.add(top)
+    if application:
+        names = ", ".join(sorted(application)[:_SHOWN])
+        more = f" and {len(application) - _SHOWN} more" if len(application) > _SHOWN else ""
+        path, line = next(iter(application.values()))
+        message = f"it imports modules of the application, with all that these import: {names}{more}"
+        yield Finding(severity="info", code="application-import", message=message, file=path, line=line)
 
 
 def module_text(root: Path) -> Callable[[str], str | None]:

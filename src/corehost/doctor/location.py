@@ -51,7 +51,10 @@ def locate_in(
         first = next((place for place in reversed(chain) if not _extends_its_path(place)), first)
     root = _root(first, roots)
     inside = first.relative_to(root).parts
-    return Location(root=root, package=".".join(inside), folder=path.relative_to(first).as_posix().strip("."))
+    if first == path and len(inside) > 1:
+        return Location(root=root, package=".".join(inside[:-1]), folder=inside[-1])
+    folder = "" if first == path else path.relative_to(first).as_posix()
+    return Location(root=root, package=".".join(inside), folder=folder)
 
 
 def _root(first: Path, roots: Sequence[Path]) -> Path:

@@ -13,6 +13,20 @@ Verdict = Literal["hosts", "hosts with", "refuses"]
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Neighbour:
+    """Another tree that one needs."""
+
+    name: str
+    """The name of its branch."""
+    migrations: str
+    """Its folder as ``"package:folder"``."""
+    group: str | None = None
+    """The entry-point group that declares it."""
+    recursive: bool = False
+    """Whether its revisions lie in nested folders."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """One thing that is worth knowing about a tree."""
@@ -31,6 +45,8 @@ class Finding:
     """What the mount is to say because of it."""
     proposal: str | None = None
     """A line of the mount that somebody has to complete or to decide on."""
+    neighbour: Neighbour | None = None
+    """A tree of another package that has to be hosted too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +82,11 @@ class TreeReport:
         if self.group is not None or self.mount.keys() > {"migrations"} or self.proposals:
             return "hosts with"
         return "hosts"
+
+    @property
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """The trees of other packages that have to be hosted too."""
+        return tuple(dict.fromkeys(finding.neighbour for finding in self.findings if finding.neighbour))
 
     @property
     def proposals(self) -> tuple[str, ...]:

@@ -32,7 +32,10 @@ def as_toml(report: PackageReport) -> str:
     """What can be pasted into a corehost.toml; what is to be decided on stands in comments."""
     trees = [tree for tree in report.trees if tree.verdict != "refuses"]
     lines = []
-    groups = sorted({tree.group for tree in trees if tree.group} - {*_DEFAULT_GROUPS})
+    others = {n.name: n for tree in trees for n in tree.neighbours}
+    groups = sorted(
+        {*(t.group for t in trees), *(n.group for n in others.values())} - {*_DEFAULT_GROUPS, None}, key=str
+    )
     if groups:
         lines += [f"migration_groups = {_value([*_DEFAULT_GROUPS, *groups])}", ""]
     if any(finding.code == "application-context" for tree in trees for finding in tree.findings):
@@ -44,6 +47,10 @@ def as_toml(report: PackageReport) -> str:
             lines += [f"{key} = {_value(value)}" for key, value in keys.items()]
             lines += [f"# {proposal}" for proposal in tree.proposals]
             lines.append("")
+    for name in sorted(others.keys() - {tree.name for tree in trees}):
+        if others[name].group is None:
+            lines += [f"[mounts.{name}]", f"migrations = {_value(others[name].migrations)}"]
+            lines += ["recursive = true"] * others[name].recursive + [""]
     return "\n".join(lines)
 
 
@@ -52,7 +59,8 @@ def as_text(report: PackageReport) -> str:
     title = " ".join(filter(None, (report.distribution or report.package, report.version)))
     lines = [f"{title}: {_count(len(report.trees), 'migration tree')}", ""]
     for tree in report.trees:
-        size = f"{_count(tree.revisions, 'revision')}, {_count(len(tree.heads), 'head')}, {_count(len(tree.bases), 'base')}"
+        sizes = (("revision", tree.revisions), ("head", len(tree.heads)), ("base", len(tree.bases)))
+        size = ", ".join(_count(number, what) for what, number in sizes)
         labels = f", labels {', '.join(tree.labels)}" if tree.labels else ""
         lines += [f"{tree.name}: {tree.verdict}", f"  {tree.migrations}: {size}{labels}"]
         for message, found in _alike(tree.findings).items():
@@ -61,7 +69,12 @@ def as_text(report: PackageReport) -> str:
             where = f" ({places[0]}){more}" if places else ""
             text = f"{found[0].severity}: {message}{where} [{found[0].code}]"
             lines += textwrap.wrap(
-                text, 108, initial_indent="  ", subsequent_indent="      ", break_long_words=False
+                text,
+                108,
+                initial_indent="  ",
+                subsequent_indent="      ",
+                break_long_words=False,
+                break_on_hyphens=False,
             )
         lines.append("")
     if toml := as_toml(report):

@@ -1,4 +1,4 @@
-"""Other migration trees that are installed: by the entry points that name their folders."""
+"""Other migration trees that are installed: named by entry points, else by what distributions ship."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import importlib_metadata
-
+from corehost.discovery.entry_points import installed
+from corehost.doctor.location import branch_names, locate_in
+from corehost.doctor.model import Neighbour
 from corehost.doctor.revision_file import read
 from corehost.doctor.subject import is_there, places_of
+from corehost.doctor.trees import Tree, group
 from corehost.doctor.walk import revision_folders
 
 _LOOKS_LIKE = re.compile(r"alembic|migration", re.IGNORECASE)
 _VALUE = re.compile(r"([A-Za-z_][\w.]*):([\w./-]+)")
+_SHIPPED = re.compile(r"^((?!\.\.)[^,\n]*?(?:alembic|migrations?|versions))/[^,\n]*\.py,", re.MULTILINE)
 PLUGINS = "corehost.plugins"
 
 
@@ -35,6 +38,19 @@ class Declared:
     """The folder."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    neighbour: Neighbour
+    folder: Path
+    names: frozenset[str]
+    """The ids and labels of its revisions."""
+
+    def has(self, wanted: str) -> bool:
+        label, _, inner = wanted.rpartition("@")
+        mine = label in self.names or label == self.neighbour.name
+        return wanted in self.names or (mine and (inner == "head" or inner in self.names))
+
+
 def declared(entry_points: Iterable[Any]) -> Iterator[Declared]:
     """The folders that entry points name; groups that do not look like migrations are left out."""
     for entry in entry_points:
@@ -48,31 +64,69 @@ def declared(entry_points: Iterable[Any]) -> Iterator[Declared]:
 
 
 class Neighbours:
-    """The trees that entry points of all installed distributions name."""
+    """The trees of all installed distributions; looked for when they are first asked for."""
 
-    def holder(self, wanted: str, *, but: Path) -> str | None:
-        """The branch that has a revision of that id or label; None where none has."""
-        label, _, inner = wanted.rpartition("@")
-        for name, folder, names in self._trees:
-            if folder != but and (wanted in names or (label in (name, *names) and inner in (*names, "head"))):
-                return name
+    def holder(self, wanted: str, *, but: Path) -> Neighbour | None:
+        """The tree that has a revision of that id or label; None where none has."""
+        for search in ("_declared", "_shipped"):
+            known: list[_Known] = getattr(self, search)
+            for one in known:
+                if one.folder != but and one.has(wanted):
+                    return one.neighbour
         return None
 
     @cached_property
-    def _trees(self) -> list[tuple[str, Path, frozenset[str]]]:
-        entries = importlib_metadata.entry_points()
-        found = {(one.name, one.folder) for one in declared(entries)}
-        return [(name, folder, _names(folder)) for name, folder in sorted(found)]
+    def _distributions(self) -> tuple[Any, ...]:
+        return installed(()).distributions
+
+    @cached_property
+    def _declared(self) -> list[_Known]:
+        found = {}
+        for dist in self._distributions:
+            for claim in declared(_entry_points(dist)):
+                for tree in _trees(claim.folder):
+                    neighbour = Neighbour(
+                        name=claim.name, migrations=claim.value, group=claim.group, recursive=tree.recursive
+                    )
+                    found[neighbour] = _Known(neighbour=neighbour, folder=claim.folder, names=_names(tree))
+        return [found[neighbour] for neighbour in sorted(found, key=lambda one: (one.name, one.migrations))]
+
+    @cached_property
+    def _shipped(self) -> list[_Known]:
+        """What no entry point names: folders with a telling name in what distributions say they ship."""
+        found = []
+        for dist in self._distributions:
+            root = Path(str(dist.locate_file(""))).resolve()
+            try:
+                names = sorted(set(_SHIPPED.findall(dist.read_text("RECORD") or "")))
+            except (OSError, ValueError):
+                continue
+            for tree in _trees(*(root / name for name in names)):
+                place = locate_in(tree.folder, [root])
+                neighbour = Neighbour(
+                    name=branch_names([place])[0], migrations=str(place), recursive=tree.recursive
+                )
+                found.append(_Known(neighbour=neighbour, folder=Path(tree.folder), names=_names(tree)))
+        return sorted(found, key=lambda one: one.neighbour.migrations)
 
 
-def _names(folder: Path) -> frozenset[str]:
-    names: set[str] = set()
-    for files in revision_folders([folder]).values():
-        for file in files:
-            header = read(file).header if file.endswith(".py") else None
-            if header is not None and header.revision is not None:
-                names |= {header.revision, *header.branch_labels}
-    return frozenset(names)
+def _trees(*folders: Path) -> tuple[Tree, ...]:
+    found = revision_folders(folders)
+    return group({folder: [read(file, execute=False) for file in files] for folder, files in found.items()})
+
+
+def _names(tree: Tree) -> frozenset[str]:
+    headers = [file.header for file in tree.files if file.header is not None]
+    return frozenset(
+        name for header in headers if header.revision for name in (header.revision, *header.branch_labels)
+    )
+
+
+def _entry_points(dist: Any) -> list[Any]:
+    try:
+        return list(dist.entry_points)
+    except Exception:  # whatever its parser stumbles over
+        return []
 
 
 def _folder(package: str, inner: str) -> Path | None:
@@ -85,5 +139,3 @@ def _folder(package: str, inner: str) -> Path | None:
         if folder.is_dir() and revision_folders([folder]):
             return folder.resolve()
     return None
-
-

@@ -28,7 +28,8 @@ def tables_made(
 def _made(module: ast.Module) -> Iterator[str]:
     for node in nodes(module):
         if isinstance(node, ast.Call) and call_name(node) == "create_table" and node.args:
-            if (name := constant(node.args[0])) is not None:
+            name = constant(node.args[0])
+            if name is not None:
                 yield name
 
 
@@ -46,7 +47,8 @@ def narrowed(
         if "schema" in finding.keys and len(schemas) > 1:
             finding = replace(finding, keys={})
         elif finding.code == "public-in-sql" and schemas <= {"public"}:
-            if own & set(_PUBLIC.findall(finding.message)):
+            named = set(_PUBLIC.findall(finding.message))
+            if own & named:
                 finding = replace(finding, keys={"schema": "public"})
         yield finding
 
@@ -56,5 +58,6 @@ def _types(modules: Iterable[ast.Module]) -> Iterator[str]:
     for module in modules:
         for node in nodes(module):
             if isinstance(node, ast.Call) and call_name(node).lower() == "enum":
-                if (name := constant(keyword(node, "name"))) is not None:
+                name = constant(keyword(node, "name"))
+                if name is not None:
                     yield name

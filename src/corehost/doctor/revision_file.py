@@ -31,11 +31,11 @@ class RevisionFile:
     """What is wrong with it by itself."""
 
 
-def read(path: str) -> RevisionFile:
-    """Read a file; it is executed only where its header is not literal."""
+def read(path: str, *, execute: bool = True) -> RevisionFile:
+    """Read a file; it is executed only where its header is not literal, and never without ``execute``."""
     try:
         if path.endswith(".pyc"):
-            return _read_compiled(path)
+            return _read_compiled(path, execute)
         source = read_file(path)
     except (CorehostError, OSError) as error:
         return _unusable(path, "unreadable", str(getattr(error, "message", error)))
@@ -61,6 +61,8 @@ def read(path: str) -> RevisionFile:
         )
     if header is not None:
         return RevisionFile(path=path, header=header, module=module)
+    if not execute:
+        return RevisionFile(path=path, header=_partial(module), module=module)
     return _executed(path, module)
 
 
@@ -76,7 +78,10 @@ def _executed(path: str, module: ast.Module | None) -> RevisionFile:
     except RevisionFileError as error:
         failure = _error(path, "header-fails", f"the header is not literal, and {error.message}")
         return RevisionFile(
-            path=path, header=module and _partial(module), module=module, findings=(note, failure)
+            path=path,
+            header=None if module is None else _partial(module),
+            module=module,
+            findings=(note, failure),
         )
     return RevisionFile(path=path, header=header, module=module, findings=(note,))
 
@@ -100,12 +105,12 @@ def _compile(module: ast.Module, where: Where) -> None:
         raise not_python(error, where) from None
 
 
-def _read_compiled(path: str) -> RevisionFile:
+def _read_compiled(path: str, execute: bool) -> RevisionFile:
     code = compile_file(path)
     note = Finding(
         severity="info",
         code="sourceless",
-        message="only the compiled file is there: it fits one version of Python, and what it does is not looked into",
+        message="only the compiled file is there, for one version of Python; what it does is not looked into",
         file=path,
     )
     values: dict[str, object] = {}
@@ -118,7 +123,7 @@ def _read_compiled(path: str) -> RevisionFile:
             values[instruction.argval] = before.argval if before is not None else None
         before = instruction
     if unsure or not isinstance(values.get("revision"), str):
-        return _executed(path, None)
+        return _executed(path, None) if execute else RevisionFile(path=path, header=None, module=None)
     texts = {name: _as_texts(value) for name, value in values.items()}
     header = Header(
         str(values["revision"]),

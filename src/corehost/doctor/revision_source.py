@@ -56,11 +56,16 @@ class Look:
         self, severity: Severity, code: str, message: str, line: int | None, **given: object
     ) -> Finding:
         return Finding(
-            severity=severity, code=code, message=message, file=self._path, line=line, **given  # type: ignore[arg-type]
+            severity=severity,
+            code=code,
+            message=message,
+            file=self._path,
+            line=line,
+            **given,  # type: ignore[arg-type]
         )
 
     def _upgrade(self) -> Iterator[Finding]:
-        bound = {}
+        bound: dict[str, ast.AST] = {}
         for node in ast.walk(self._module):
             match node:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -79,22 +84,33 @@ class Look:
             given = function.args
             needed = len(given.posonlyargs) + len(given.args) - len(given.defaults)
             if needed > 0 or any(default is None for default in given.kw_defaults):
-                message = "upgrade wants arguments, as of a template for several databases; corehost gives none"
+                message = (
+                    "upgrade wants arguments, as of a template for several databases; corehost gives none"
+                )
                 yield self._found("error", "upgrade-arguments", message, function.lineno)
 
     def _call(self, call: ast.Call) -> Iterator[Finding]:
         name, line = call_name(call), call.lineno
-        if (schema := constant(keyword(call, "schema"))) is not None:
+        schemas = [constant(word.value) for word in call.keywords if (word.arg or "").endswith("schema")]
+        if dotted(call.func).startswith("op.") and any(
+            constant(value) == "public" for value in call.args[:1]
+        ):
+            schemas.append("public")
+        for schema in filter(None, schemas):
             yield from self._schema(schema, line)
         if name in _ENGINES:
             yield self._engine(f"{name}() opens a connection of its own, which no lock covers", line)
         if name in _SESSIONS and not self._is_given(self._bind_of(call)):
             yield self._engine(f"{name}() is bound to something else than op.get_bind()", line)
         if name == "commit":
-            message = "it commits by itself: its step is not one transaction, and a crash may leave it half done"
+            message = (
+                "it commits by itself: its step is not one transaction, and a crash may leave it half done"
+            )
             yield self._found("warning", "commits", message, line)
         if name == "autocommit_block":
-            message = "it has an autocommit_block: after a crash its step has to be settled with `corehost resolve`"
+            message = (
+                "it has an autocommit_block: after a crash its step has to be settled with `corehost resolve`"
+            )
             yield self._found("info", "autocommit-block", message, line)
         concurrently = keyword(call, "postgresql_concurrently")
         if isinstance(concurrently, ast.Constant) and concurrently.value is True:
@@ -108,7 +124,9 @@ class Look:
                 proposal = f'options = {{ {option} = "..." }}'
                 yield self._found("warning", "option", message, line, proposal=proposal)
             elif option == "sqlalchemy.url":
-                message = "it reads sqlalchemy.url, which corehost does not set: it may open a connection of its own"
+                message = (
+                    "it reads sqlalchemy.url, which corehost does not set, perhaps for an engine of its own"
+                )
                 yield self._found("warning", "option", message, line)
         if name == "get" and isinstance(call.func, ast.Attribute) and call.args:
             yield from self._option(call.func.value, constant(call.args[0]), line)
@@ -145,7 +163,13 @@ class Look:
         return self._found("warning", "uses-metadata", message, line)
 
     def _name(self, node: ast.Attribute | ast.Name | ast.alias) -> Iterator[Finding]:
-        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else node.name
+        name = (
+            node.attr
+            if isinstance(node, ast.Attribute)
+            else node.id
+            if isinstance(node, ast.Name)
+            else node.name
+        )
         if name in _APPLICATION and isinstance(node, ast.alias | ast.Attribute):
             message = (
                 f"it uses {name}: enter an application context around its steps, "
@@ -161,10 +185,10 @@ class Look:
     def _text(self, text: str, line: int) -> Iterator[Finding]:
         for found in _EXTENSION.finditer(text):
             extension = found[1] or found[2]
-            message = f"it creates the extension {extension}: name it in `extensions`, which needs no superuser later"
+            message = f"it creates the extension {extension}: `extensions` makes sure of it beforehand"
             yield self._found("info", "extension", message, line, keys={"extensions": [extension]})
         if _SQL.search(text):
-            names = sorted({name for name in _PUBLIC.findall(text)})
+            names = sorted(set(_PUBLIC.findall(text)))
             if names:
                 message = f"its SQL names the schema public: {', '.join(f'public.{name}' for name in names)}"
                 yield self._found("warning", "public-in-sql", message, line)
@@ -178,7 +202,9 @@ class Look:
         if schema_problem(schema) is not None:
             return
         keys = {"schema": schema}
-        message = f"the schema {schema!r} is written into it: whatever the mount's schema is, these tables land there"
+        message = (
+            f"the schema {schema!r} is written into it: what it names lies there, not in the mount's schema"
+        )
         yield self._found("warning", "fixed-schema", message, line, keys=keys)
 
     def _concurrently(self, line: int) -> Finding:

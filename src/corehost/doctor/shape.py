@@ -75,15 +75,20 @@ class Shape:
                 message = f"revision {revision.revision} is in another file too, {other.path}"
                 yield Finding(severity="error", code="duplicate-id", message=message, file=revision.path)
             if len(revision.revision) > _ID_LENGTH:
-                message = f"revision id {revision.revision!r} is longer than {_ID_LENGTH}, what Alembic's version table holds"
-                yield Finding(severity="error", code="long-id", message=message, file=revision.path)
+                message = (
+                    f"revision id {revision.revision!r} is longer than {_ID_LENGTH}: corehost's version "
+                    "tables are made wide enough, Alembic's own are not"
+                )
+                yield Finding(severity="info", code="long-id", message=message, file=revision.path)
 
     def _parents(self) -> Iterator[Finding]:
         for revision in self.by_id.values():
             for parent in revision.down_revision:
                 if parent not in self.by_id:
                     message = f"down_revision {parent!r} of {revision.revision} is not there"
-                    yield Finding(severity="error", code="missing-parent", message=message, file=revision.path)
+                    yield Finding(
+                        severity="error", code="missing-parent", message=message, file=revision.path
+                    )
 
     def _lines(self, tables: Mapping[str, Collection[str]]) -> Iterator[Finding]:
         if len(self.heads) < 2:
@@ -94,15 +99,17 @@ class Shape:
         if twice:
             choices = [self._target(head) for head in self.heads]
             message = (
-                f"its {len(self.heads)} heads ({ends}) are alternatives: {twice} is made in several histories "
-                f"that nothing links; choose one of them as `target`: {', '.join(choices)}"
+                f"its {len(self.heads)} heads ({ends}) are alternatives: {twice} is made in several "
+                f"histories that nothing links; choose one of them as `target`: {', '.join(choices)}"
             )
             proposal = f'target = "{choices[0]}"  # or {", ".join(choices[1:])}'
-            yield Finding(severity="warning", code="alternative-histories", message=message, proposal=proposal)
+            yield Finding(
+                severity="warning", code="alternative-histories", message=message, proposal=proposal
+            )
         elif len(histories) > 1:
             message = (
-                f"it has {len(self.heads)} heads ({ends}) in {len(histories)} histories that nothing links: all are "
-                f"applied, unless `target` names one, such as {self._target(self.heads[0])}"
+                f"it has {len(self.heads)} heads ({ends}) in {len(histories)} histories that nothing links: "
+                f"all are applied, unless `target` names one, such as {self._target(self.heads[0])}"
             )
             yield Finding(severity="info", code="several-histories", message=message)
         else:

@@ -95,7 +95,7 @@ def _imported_from(name: str) -> list[Path]:
 
 
 def _of_folder(name: str, folder: Path, everything: Installed) -> Subject:
-    beside = [dist for dist in _distributions_in(folder)]
+    beside = list(_distributions_in(folder))
     if len(beside) == 1:  # the folder is one that a distribution was installed into
         dist = beside[0]
         return Subject(name=name, origin=origin_of(dist), folders=(folder,), entry_points=_entry_points(dist))

@@ -17,9 +17,9 @@ def nodes(module: ast.Module, *, without: str = "downgrade") -> Iterator[ast.AST
         node = stack.pop()
         yield node
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and without:
-                if child.name == without or child.name.startswith(f"{without}_"):
-                    continue
+            name = getattr(child, "name", None) if isinstance(child, ast.FunctionDef) else None
+            if without and name is not None and (name == without or name.startswith(f"{without}_")):
+                continue
             if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
                 continue
             stack.append(child)

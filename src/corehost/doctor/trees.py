@@ -68,10 +68,10 @@ def _linked(
     for script, header in headers:
         if header.revision is not None:
             owners.setdefault(header.revision, set()).add(script)
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for script, header in headers:
         for parent in header.down_revision or ():
             having = owners.get(parent, set())
             if len(having) == 1 and script not in having:
-                pairs.append((script, *having))
+                pairs.append((script, next(iter(having))))
     return sorted(set(pairs))

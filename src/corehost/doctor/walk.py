@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-_HEADER = re.compile(rb"^[ \t]*+down_revision[ \t]*+(?::[^=\n]++)?=", re.MULTILINE)
+_HEADER = re.compile(rb"^down_revision[ \t]*+(?::[^=\n]++)?=", re.MULTILINE)
 _LEGACY = re.compile(rb"^revision[ \t]*+(?::[^=\n]++)?=", re.MULTILINE)
 _UPGRADE = re.compile(rb"^(?:async )?def upgrade\b", re.MULTILINE)
 _PASSED_BY = frozenset(("__pycache__", "node_modules", "site-packages", "build", "dist"))
