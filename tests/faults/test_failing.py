@@ -138,6 +138,14 @@ def test_a_pass_for_one_branch_does_not_go_on_without_it(failing: Shop) -> None:
     assert failing.run("migrate", "--branch", "search").returncode == 1
 
 
+def test_nor_without_what_it_needs(failing: Shop) -> None:
+    """Who asks for recommend, which requires search, is told that search failed."""
+    configure(failing, 'on_migration_error = "disable"\n')
+    finished = failing.run("migrate", "--branch", "recommend", "--json")
+    assert finished.returncode == 1
+    assert finished.json()["error"]["branch"] == "search"
+
+
 def test_an_unknown_word_is_refused(failing: Shop) -> None:
     """In a table too, naming the place."""
     configure(failing, '[on_migration_error]\nsearch = "disabled"\n')
@@ -163,6 +171,17 @@ def test_a_file_that_does_not_compile_is_left_out_as_well(shop: Shop) -> None:
     shop.install("orders")
     configure(shop, 'on_migration_error = "disable"\n')
     finished = shop.run("migrate", "--json")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.json()["left_out"].keys() == {"search"}
+
+
+def test_nobody_waits_for_what_does_not_compile(shop: Shop) -> None:
+    """Nothing else is pending: with --no-wait the pass ends with 0, since nobody holds a lock."""
+    shop.install("orders")
+    configure(shop, 'on_migration_error = "disable"\n')
+    assert shop.run("migrate").returncode == 0
+    shop.install("search", {"s1": revision_source("s1", upgrade="return 1 +")})
+    finished = shop.run("migrate", "--no-wait", "--json")
     assert finished.returncode == 0, finished.stderr
     assert finished.json()["left_out"].keys() == {"search"}
 

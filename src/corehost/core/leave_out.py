@@ -10,19 +10,25 @@ from corehost.core.revision import Node
 
 
 def leave_out(
-    graph: Graph, wrong: Iterable[str], pending: Collection[Node], optional: Callable[[str], bool]
+    graph: Graph,
+    wrong: Iterable[str],
+    pending: Collection[Node],
+    optional: Callable[[str], bool],
+    *,
+    only: str | None = None,
 ) -> Mapping[str, str]:
     """Branch -> the branch on whose account it is left out: itself, or one that it cannot do without.
 
     ``wrong`` are the branches that cannot be migrated, ``optional`` says which of them the host may go
     without (``on_migration_error``). What requires such a branch, or has a pending revision that needs
-    a pending one of it, goes with it; where that is the core, the branch is not optional after all.
+    a pending one of it, goes with it; where that is the core, or ``only``, the branch that was asked for,
+    it is not optional after all.
     """
     found: dict[str, str] = {}
     for name in sorted(wrong):
         if optional(name):
             gone = _with_dependents(graph, name, pending)
-            if not gone & {CORE, LEDGER}:
+            if not gone & {CORE, LEDGER, only}:
                 found.update({other: name for other in gone if other not in found})
                 found[name] = name
     return found

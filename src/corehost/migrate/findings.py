@@ -77,7 +77,13 @@ class Findings:
         return {name: error for name, error in self.blocked.items() if name not in self.left_out}
 
     def leave_out(
-        self, graph: Graph, state: DatabaseState, pending: Collection[Node], optional: Callable[[str], bool]
+        self,
+        graph: Graph,
+        state: DatabaseState,
+        pending: Collection[Node],
+        optional: Callable[[str], bool],
+        *,
+        only: str | None,
     ) -> None:
         """Conclude what the host goes on without: what is wrong, or rests after failures, and optional."""
         reasons = {
@@ -89,7 +95,7 @@ class Findings:
         before = self.left_out.keys()
         self.left_out = {
             name: reasons[cause] if name == cause else f"it needs {cause!r}, which is left out"
-            for name, cause in leave_out(graph, reasons, pending, optional).items()
+            for name, cause in leave_out(graph, reasons, pending, optional, only=only).items()
         }
         for name in sorted(self.left_out.keys() - before):
             _log.warning("going on without plugin %r: %s", name, self.left_out[name])

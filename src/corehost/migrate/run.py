@@ -136,7 +136,7 @@ class MigrationPass:
         self._findings.settle_doubtful(connection, has_ledger=state.has_ledger)
         rows = {name: standing.rows for name, standing in standings.items()}
         pending = graph.pending(rows, context.only)
-        self._findings.leave_out(graph, state, pending, self._is_optional)
+        self._leave_out(state, pending)
         view = _View(
             state=state,
             standings=standings,
@@ -172,7 +172,7 @@ class MigrationPass:
             if locks is None:
                 continue
             try:
-                self._compile(view)
+                got_on = self._compile(view)
                 work = NamespaceWork(
                     self._context,
                     self._findings,
@@ -181,7 +181,7 @@ class MigrationPass:
                     bridge=self._link.bridge(),
                     runner_of=self._runner,
                 )
-                if got_on := work.run(view.rows):
+                if got_on := got_on + work.run(view.rows):
                     return got_on
             finally:
                 self._link.release(locks)
@@ -198,21 +198,26 @@ class MigrationPass:
         names.update(self._context.graph.first[node.branch])
         return {self._namespace(name) for name in names if name != LEDGER}
 
-    def _compile(self, view: _View) -> None:
-        """Compile all that is pending before this process's first step: no half pass for a syntax error."""
+    def _compile(self, view: _View) -> int:
+        """Compile all that is pending before this process's first step: no half pass for a syntax error.
+
+        Returns how many optional branches have one, and are found to be left out.
+        """
+        blocked_before = len(self._findings.blocked)
         pending = self._findings.of_use(self._context.graph.pending(view.rows, self._context.only))
         for node in sorted(pending - self._compiled):
             try:
                 self._context.facts(node)
             except GraphError as error:
-                if not self._is_optional(node.branch):
+                if node.branch == self._context.only or not self._context.settings.is_optional(node.branch):
                     raise
                 self._findings.blocked[node.branch] = error
             self._compiled.add(node)
+        return len(self._findings.blocked) - blocked_before
 
-    def _is_optional(self, name: str) -> bool:
-        """Whether the host goes on without a branch; not without the one that it was asked for."""
-        return name != self._context.only and self._context.settings.is_optional(name)
+    def _leave_out(self, state: DatabaseState, pending: frozenset[Node]) -> None:
+        graph, only = self._context.graph, self._context.only
+        self._findings.leave_out(graph, state, pending, self._context.settings.is_optional, only=only)
 
     def _runner(self, name: str) -> BranchRunner:
         if name not in self._runners:
@@ -288,7 +293,7 @@ class MigrationPass:
                         status.reason or "a step is in doubt", where=graph.trees[status.branch].where()
                     )
         pending = graph.pending(view.rows)
-        self._findings.leave_out(graph, view.state, pending, self._is_optional)
+        self._leave_out(view.state, pending)
         left_out = self._findings.left_out
         self._ready = not self._findings.of_use(pending) and not any(
             standing.blocked for name, standing in view.standings.items() if name not in left_out
