@@ -146,3 +146,42 @@ def test_a_host_may_not_tell_of_what_is_not_installed(family: Graph) -> None:
     for wrong in ({"dog": ["d1"]}, {"ant": ["a9"]}):
         with pytest.raises(Exception, match=r"dog|a9"):
             told(family, wrong, source="shop.journal:read")
+
+
+def test_what_two_tables_imply_adds_up() -> None:
+    """bee's table implies ant's first line, cat's its second: both are applied."""
+    graph = Graph(
+        [
+            tree("ant", [*chain("a1"), *chain("z1")]),
+            tree("bee", chain("b1", needs={"b1": "ant@a1"})),
+            tree("cat", chain("c1", needs={"c1": "ant@z1"})),
+        ]
+    )
+    taken = found(graph, shared("b1", schema="bee"), shared("c1", schema="cat"))
+    assert taken["ant"].rows == ("a1", "z1")
+    assert taken["ant"].source == "bee.alembic_version, cat.alembic_version"
+
+
+def test_what_was_taken_over_before_still_implies(family: Graph) -> None:
+    """cat is the ledger's already: what its revisions need is as applied as it was."""
+    tables = [shared("c2"), shared("c2", schema="cat")]
+    taken = found(family, *tables, ours={"cat"})
+    assert {name: one.rows for name, one in taken.items()} == {"ant": ("a2",), "bee": ("b1",)}
+
+
+def test_a_row_of_its_own_does_not_end_what_was_taken_over_implies() -> None:
+    """ant has a row in the shared table, and a line that only cat, taken over before, speaks of."""
+    graph = Graph(
+        [
+            tree("ant", [*chain("a1"), *chain("z1")]),
+            tree("cat", chain("c1", needs={"c1": "ant@z1"})),
+        ]
+    )
+    taken = found(graph, shared("a1", "c1"), shared("c1", schema="cat"), ours={"cat"})
+    assert taken["ant"].rows == ("a1", "z1")
+
+
+def test_a_newer_row_of_what_was_taken_over_before_is_fine(family: Graph) -> None:
+    """The database is ahead of this code's cat, whose table is the ledger's: nothing is to be guessed."""
+    taken = found(family, shared("a3"), shared("c9", schema="cat"), ours={"cat"})
+    assert taken["ant"].rows == ("a3",)

@@ -12,6 +12,8 @@ from corehost.core.revision import Node
 from corehost.core.toposort import reached
 from corehost.core.tree import BranchTree
 
+_Direct = dict[str, dict[str, set[str]]]  # branch -> table -> the rows in it that speak of the branch
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class Tracking:
@@ -58,30 +60,30 @@ def work_out(
 
     A branch whose own version table has rows is read from that one alone. The rows of every other table
     belong to the branches that have these revisions; what they need by the files' own ``down_revision``
-    and ``depends_on`` is applied too: a shared version table has no rows for what others imply. ``given``
-    says which table (``schema.table``) tracks a branch.
+    and ``depends_on`` is applied too: a shared version table has no rows for what others imply, nor has a
+    part of it that was taken over before. ``given`` says which table (``schema.table``) tracks a branch.
 
     Raises ConfigurationError where a row may mean several branches, or none (unless ``skip_unknown``),
     where two tables speak of one branch, and where several branches' rows are in one's own table.
     """
     found = {table.name: table for table in tables}
-    given = {**_own_tables(graph, found), **_checked(graph, found, given or {})}
-    direct: dict[str, dict[str, set[str]]] = {}
+    own = _own_tables(graph, found, ours)
+    given = {**own, **_checked(graph, found, given or {})}
+    known = {own[name] for name in own if name in ours}
+    direct: _Direct = {}
     for table in sorted(found.values()):
         for row in table.rows:
             owners = [name for name, tree in graph.trees.items() if name != LEDGER and row in tree.revisions]
-            if not owners and not skip_unknown:
+            if not owners and not skip_unknown and table.name not in known:
                 raise ConfigurationError(
                     f"row {row!r} of {table.name} belongs to no installed branch",
                     hint="install the package that ships it, or leave it alone with --skip-unknown",
                 )
             candidates = [name for name in owners if given.get(name, table.name) == table.name]
             for name in _one(graph, table, row, candidates, given):
-                if name not in ours:
-                    direct.setdefault(name, {}).setdefault(table.name, set()).add(row)
-    return tuple(
-        _adoption(graph, name, direct) for name in sorted(graph.trees) if name != LEDGER and name not in ours
-    )
+                direct.setdefault(name, {}).setdefault(table.name, set()).add(row)
+    names = [name for name in sorted(graph.trees) if name != LEDGER and name not in ours]
+    return tuple(_adoption(graph, name, direct, own.get(name), known) for name in names)
 
 
 def told(graph: Graph, applied: Mapping[str, Iterable[str]], *, source: str) -> tuple[Adoption, ...]:
@@ -102,14 +104,17 @@ def told(graph: Graph, applied: Mapping[str, Iterable[str]], *, source: str) -> 
     return tuple(adoptions)
 
 
-def _own_tables(graph: Graph, found: Mapping[str, Tracking]) -> dict[str, str]:
-    """Branch -> its own version table, where that is there and has rows."""
+def _own_tables(graph: Graph, found: Mapping[str, Tracking], ours: Collection[str]) -> dict[str, str]:
+    """Branch -> its own version table, where that is there and has rows.
+
+    Rows that are not known are others', unless the ledger has the branch: then they are newer code's.
+    """
     own = {}
     for name, tree in graph.trees.items():
         table = f"{tree.branch.namespace.schema}.{tree.branch.namespace.version_table}"
         if table in found and found[table].rows:
             own[name] = table
-            if strangers := tree.unknown(found[table].rows):
+            if name not in ours and (strangers := tree.unknown(found[table].rows)):
                 raise ConfigurationError(
                     f"version table {table} of branch {name!r} has rows of others: {', '.join(strangers)}",
                     where=tree.where(),
@@ -152,7 +157,8 @@ def _one(
     return candidates
 
 
-def _adoption(graph: Graph, name: str, direct: Mapping[str, Mapping[str, set[str]]]) -> Adoption:
+def _adoption(graph: Graph, name: str, direct: _Direct, own: str | None, known: Collection[str]) -> Adoption:
+    """What is to be taken over of one branch; ``known`` are the tables of those taken over before."""
     tree = graph.trees[name]
     if sources := direct.get(name):
         if len(sources) > 1:
@@ -161,20 +167,24 @@ def _adoption(graph: Graph, name: str, direct: Mapping[str, Mapping[str, set[str
                 where=tree.where(),
                 hint=f"say which one does: --from {name}={min(sources)}",
             )
-        ((source, rows),) = sources.items()
-        return _taken(tree, _with_needs(graph, name, rows, source, direct), source=source)
-    for source in sorted({table for tables in direct.values() for table in tables}):
-        if implied := _with_needs(graph, name, (), source, direct):
-            return _taken(tree, implied, source=source, implied=True)
+        (source,) = sources
+        believed = {source} if source == own else {source, *known}
+        return _taken(tree, _with_needs(graph, name, believed, direct), source=source)
+    tables = sorted({table for tables in direct.values() for table in tables})
+    implied = {table: found for table in tables if (found := _with_needs(graph, name, [table], direct))}
+    if implied:
+        return _taken(tree, frozenset().union(*implied.values()), source=", ".join(implied), implied=True)
     return Adoption(branch=name, source=None)
 
 
-def _with_needs(
-    graph: Graph, name: str, rows: Iterable[str], source: str, direct: Mapping[str, Mapping[str, set[str]]]
-) -> frozenset[str]:
-    """The branch's revisions among all that a table's rows stand for."""
-    start = [Node(name, row) for row in rows]
-    start += [Node(other, row) for other, tables in direct.items() for row in tables.get(source, ())]
+def _with_needs(graph: Graph, name: str, believed: Collection[str], direct: _Direct) -> frozenset[str]:
+    """The branch's revisions among all that the rows of some tables stand for."""
+    start = [
+        Node(other, row)
+        for other, tables in direct.items()
+        for table in believed
+        for row in tables.get(table, ())
+    ]
 
     def needs(node: Node) -> list[Node]:
         own = [Node(node.branch, parent) for parent in graph.trees[node.branch].parents[node.revision]]
