@@ -170,3 +170,23 @@ def test_stamp_ends_a_doubt(shop: Shop) -> None:
     assert shop.run("check").returncode == 5
     assert shop.run("stamp", "accounts", "heads").returncode == 0
     assert shop.run("check").returncode == 0
+
+
+def test_stamp_takes_a_branch_without_revisions(shop: Shop) -> None:
+    """There is nothing to say of it, and nothing that breaks."""
+    shop.install("accounts", {})
+    (shop.site / "accounts" / "migrations" / "versions").mkdir(parents=True)
+    finished = shop.run("stamp", "accounts", "heads")
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_stamp_makes_room_for_long_ids(shop: Shop) -> None:
+    """Alembic's own version table takes 32 characters."""
+    long = "a" * 40
+    shop.install("accounts", {"1": revision_source(long, upgrade=create_table("users"))})
+    shop.execute(
+        "CREATE SCHEMA accounts;CREATE TABLE accounts.alembic_version (version_num varchar(32) PRIMARY KEY)"
+    )
+    finished = shop.run("stamp", "accounts", "heads")
+    assert finished.returncode == 0, finished.stderr
+    assert shop.execute("SELECT version_num FROM accounts.alembic_version") == [(long,)]

@@ -14,7 +14,7 @@ from corehost.core.settings import Settings
 from corehost.core.tree import BranchTree
 from corehost.migrate.settle import locked
 from corehost.postgres.connect import Connection, Connector
-from corehost.postgres.prepare import create_version_table
+from corehost.postgres.prepare import prepare_version_table
 from corehost.postgres.takeover import read_tracking, write_rows
 from corehost.readiness.look import look
 
@@ -88,8 +88,7 @@ def _write(
     connection: Connection, graph: Graph, tree: BranchTree, rows: tuple[str, ...], *, action: str
 ) -> Stamped:
     state, _ = look(connection, graph, frozenset([tree.branch.name]))
-    if tree.branch.name in state.without_table:
-        create_version_table(connection, tree.branch, width=max(map(len, tree.revisions)))
+    prepare_version_table(connection, tree, exists=tree.branch.name not in state.without_table)
     before = state.rows[tree.branch.name]
     was, now = tree.applied(before), tree.applied(rows)
     has_ledger = bool(state.ledger_heads(tree.branch.namespace))

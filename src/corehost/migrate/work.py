@@ -26,13 +26,11 @@ from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
 from corehost.postgres.locks import LockSet
 from corehost.postgres.prepare import (
-    ALEMBIC_WIDTH,
     create_extensions,
-    create_version_table,
     drop_invalid_indexes,
     is_empty,
     missing_extensions,
-    widen_version_table,
+    prepare_version_table,
 )
 from corehost.postgres.session import StepSession
 from corehost.readiness.look import look
@@ -231,12 +229,8 @@ class NamespaceWork:
                 return False
             finally:
                 lock.release()
-        width = max(len(r) for r in tree.revisions)
         try:
-            if name in state.without_table:
-                create_version_table(self._connection, tree.branch, width=width)
-            elif width > ALEMBIC_WIDTH:
-                widen_version_table(self._connection, tree.branch, width=width)
+            prepare_version_table(self._connection, tree, exists=name not in state.without_table)
         except StepFailed as error:
             self._findings.blocked[name] = error
             return False

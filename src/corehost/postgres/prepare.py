@@ -9,10 +9,11 @@ import psycopg
 
 from corehost.core.branch import Branch
 from corehost.core.errors import StepFailed
+from corehost.core.tree import BranchTree
 from corehost.postgres import sql
 from corehost.postgres.connect import Connection, execute
 
-ALEMBIC_WIDTH: Final = 32
+_ALEMBIC_WIDTH: Final = 32
 """How many characters of a revision id Alembic's own version table has room for."""
 
 
@@ -46,14 +47,25 @@ def create_extensions(
             ) from error
 
 
-def create_version_table(connection: Connection, branch: Branch, *, width: int) -> None:
-    """Create schema and version table under the branch's lock; ``width`` of the longest id, at least 32."""
+def prepare_version_table(connection: Connection, tree: BranchTree, *, exists: bool) -> None:
+    """Create schema and version table under the branch's lock, or make room in it for the longest id.
+
+    Raises StepFailed where the role may not.
+    """
+    width = max(map(len, tree.revisions), default=0)
+    if not exists:
+        _create_version_table(connection, tree.branch, width=max(_ALEMBIC_WIDTH, width))
+    elif width > _ALEMBIC_WIDTH:
+        _widen_version_table(connection, tree.branch, width=width)
+
+
+def _create_version_table(connection: Connection, branch: Branch, *, width: int) -> None:
     namespace = branch.namespace
     statements = [
         sql.CREATE_VERSION_TABLE.format(
             table=sql.version_table(namespace),
             constraint=sql.quoted(f"{namespace.version_table}_pkc"),
-            width=max(ALEMBIC_WIDTH, width),
+            width=width,
         )
     ]
     if not _schema_exists(connection, namespace.schema):
@@ -68,11 +80,7 @@ def create_version_table(connection: Connection, branch: Branch, *, width: int) 
         ) from error
 
 
-def widen_version_table(connection: Connection, branch: Branch, *, width: int) -> None:
-    """Make room for ids that are longer than those that the version table was made for.
-
-    Raises StepFailed where the role may not: the table is somebody else's.
-    """
+def _widen_version_table(connection: Connection, branch: Branch, *, width: int) -> None:
     table = sql.version_table(branch.namespace)
     found = execute(connection, sql.VERSION_TABLE_WIDTH, (table,)).fetchone()
     if found is None or found[0] >= width:
