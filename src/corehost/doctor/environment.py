@@ -16,6 +16,7 @@ ModuleText = Callable[[str], str | None]
 """The source of a module that can be found without importing anything; else None."""
 
 _QUIET = sys.stdlib_module_names | {"alembic", "sqlalchemy"}
+_EXECUTES = frozenset(("execute", "text", "exec_driver_sql", "DDL"))
 _FOLDER_NAME = "os.path.basename(os.path.dirname(__file__))"
 _NEVER_RUN = {
     "include_schemas": "only matters to autogenerate",
@@ -115,11 +116,13 @@ class Environment:
                 if key not in (None, "connection"):
                     message = f"env.py wants config.attributes[{key!r}], which corehost does not give"
                     yield self._found("info", "env-not-run", message, call)
+        given = [call for call in self._calls if call_name(call) in _EXECUTES]
+        executed = {text for call in given for text, _ in texts(list(ast.walk(call)))}
         for text, line in texts(self._nodes):
             if re.search(r"\bset\b.*\bsearch_path\b|^-csearch_path", text, re.IGNORECASE | re.DOTALL):
                 message = "env.py sets a search_path; corehost sets its own: the mount's schema first"
                 yield self._found("warning", "env-search-path", message, line)
-            elif re.match(r"\s*(?:set|create|alter|select)\s", text, re.IGNORECASE) and " " in text.strip():
+            elif text in executed:
                 message = (
                     f"env.py has SQL of its own, which corehost does not run: {' '.join(text.split())[:60]}"
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -19,14 +20,16 @@ def findings(
 ) -> Iterator[Finding]:
     """Missing modules, and the application's own; ``importable``: whether the package is installed here."""
     own = package.partition(".")[0]
+    shared = any(root.glob("*.dist-info"))  # other packages lie beside it
     seen: set[str] = set()
+    there = cache(is_there)
     application: dict[str, tuple[str, int]] = {}
     for path, module in modules.items():
         for name, line in imports(module, list(nodes(module))):
             top = name.partition(".")[0]
-            if top == own or (root / top).is_dir() or (root / f"{top}.py").is_file():
+            if top == own or (not shared and is_in(root, top)):
                 application.setdefault(name, (path, line))
-            elif not is_there(top):
+            elif not there(top):
                 if top not in seen:
                     message = f"it imports {top}, which cannot be found here: install it"
                     yield Finding(
@@ -43,6 +46,11 @@ def findings(
         path, line = next(iter(application.values()))
         message = f"it imports modules of the application, with all that these import: {names}{more}"
         yield Finding(severity="info", code="application-import", message=message, file=path, line=line)
+
+
+def is_in(root: Path, module: str) -> bool:
+    """Whether a folder holds a top-level module."""
+    return (root / module).is_dir() or (root / f"{module}.py").is_file()
 
 
 def module_text(root: Path) -> Callable[[str], str | None]:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from corehost.alembic.reach import reach
 from corehost.alembic.statements import ends_transaction, runs_outside_transaction
 from corehost.core.namespace import schema_problem
 from corehost.doctor.model import Finding, Severity
@@ -37,6 +38,7 @@ class Look:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
+        self._executed = frozenset(reach(module).executed)
         self._parameters = {node.arg for node in self._nodes if isinstance(node, ast.arg)}
 
     def findings(self) -> Iterator[Finding]:
@@ -192,7 +194,7 @@ class Look:
             if names:
                 message = f"its SQL names the schema public: {', '.join(f'public.{name}' for name in names)}"
                 yield self._found("warning", "public-in-sql", message, line)
-        if ends_transaction(text) and re.match(r"\s*(?:commit|end|rollback|vacuum|prepare)\b", text, re.I):
+        if text in self._executed and ends_transaction(text):
             message = "its SQL ends the transaction: its step may be left half done by a crash"
             yield self._found("warning", "commits", message, line)
         if runs_outside_transaction(text):

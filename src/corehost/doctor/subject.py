@@ -9,7 +9,6 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -69,7 +68,6 @@ def is_there(module: str) -> bool:
     return module in sys.builtin_module_names or module in sys.modules or _spec(module) is not None
 
 
-@cache
 def _spec(module: str) -> Any:
     try:
         return importlib.util.find_spec(module)
@@ -77,7 +75,6 @@ def _spec(module: str) -> Any:
         return None
 
 
-@cache
 def places_of(top: str) -> tuple[Path, ...]:
     """The folders of a top-level package that is found here; nothing is imported."""
     spec = _spec(top)
