@@ -16,6 +16,7 @@ from corehost.core.revision import Revision
 
 _LEGACY_NAME: Final = re.compile(r"([a-f0-9]+)\.py")
 _ILLEGAL: Final = frozenset("@-+:")
+_DECLARED: Final = re.compile(rb"^down_revision\b", re.MULTILINE)
 
 
 def read_tree(branch: Branch) -> tuple[Revision, ...]:
@@ -40,13 +41,17 @@ def read_tree(branch: Branch) -> tuple[Revision, ...]:
 def revision_files(branch: Branch) -> tuple[str, ...]:
     """The real paths of a branch's revision files; the same file twice counts once.
 
-    A ``.pyc`` beside the sources whose ``.py`` is not there is one; what is in ``__pycache__`` is not.
+    A ``.pyc`` beside the sources whose ``.py`` is not there is one; what is in ``__pycache__`` is not. Raises
+    RevisionFileError for a folder that cannot be read, or whose revisions all lie where nobody looks.
     """
     found: dict[str, None] = {}
     for location in branch.locations:
         root = os.path.realpath(location)
         try:
-            found.update(dict.fromkeys(_files(root, branch.recursive)))
+            files = tuple(_files(root, branch.recursive))
+            if not files:
+                _look_deeper(root, branch)
+            found.update(dict.fromkeys(files))
         except OSError as error:
             where = branch.origin.where(branch=branch.name, file=error.filename or root)
             raise unreadable(error, where) from None
@@ -115,6 +120,31 @@ def _files(folder: str, recursive: bool) -> Iterator[str]:
         for path in folders:
             if not path.endswith("__pycache__"):
                 yield from _files(path, recursive)
+
+
+def _look_deeper(folder: str, branch: Branch) -> None:
+    """Refuse a folder without a revision whose revisions lie where nobody looks.
+
+    Alembic would say nothing, and a host that has forgotten a setting would be ready without any table.
+    """
+    where = branch.origin.where(branch=branch.name, file=folder)
+    if not branch.recursive and (nested := sum(map(_declares, _files(folder, True)))):
+        raise RevisionFileError(
+            f"no revision file lies in the folder itself, but {nested} in folders inside it",
+            where=where,
+            hint="say recursive = true",
+        )
+    if branch.options.get("sourceless") and os.path.isdir(os.path.join(folder, "__pycache__")):
+        raise RevisionFileError(
+            "the folder has no revision file, and what is in __pycache__ is not read",
+            where=where,
+            hint="compile with python -m compileall -b, which puts the .pyc files into the folder itself",
+        )
+
+
+def _declares(path: str) -> bool:
+    with open(path, "rb") as file:
+        return _DECLARED.search(file.read()) is not None
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from corehost.core.adoption import Adoption, Tracking
-from corehost.core.errors import ConfigurationError, IncompatibleDatabase
+from corehost.core.errors import ConfigurationError, MigrationError
 from corehost.core.graph import Graph
 from corehost.core.plan import Step, step_at
 from corehost.core.revision import Node
@@ -49,14 +49,14 @@ def adopt(
     """Write version tables and ledger of what was worked out, each branch under its namespace's lock.
 
     ``seen`` are the tables that it was worked out from: they are read again under each lock. Raises
-    IncompatibleDatabase where they have changed, WaitTimedOut where somebody holds a lock; what was taken
+    MigrationError where they have changed, WaitTimedOut where somebody holds a lock; what was taken
     over before stays so, and doing it again goes on from there.
     """
     for adoption in adoptions:
         tree = graph.trees[adoption.branch]
         with locked(settings, connector, tree) as connection:
             if seen is not None and read_rows(read_tracking(connection)) != read_rows(seen):
-                raise IncompatibleDatabase(
+                raise MigrationError(
                     "somebody has applied revisions meanwhile", where=tree.where(), hint="do it again"
                 )
             _write(connection, graph, tree, adoption.rows, action="adopt")

@@ -9,7 +9,6 @@ from typing import Final
 
 import psycopg
 
-from corehost.core.errors import CorehostError
 from corehost.core.settings import Settings
 from corehost.postgres import sql
 from corehost.postgres.connect import Connection, Connector, execute, sever
@@ -63,7 +62,7 @@ class Vigil:
                 continue
             try:
                 is_there, idle_since = self._ask(self.backend)
-            except (CorehostError, psycopg.Error) as error:
+            except Exception as error:  # of a connect callable of the host, too
                 # Any other failure is an answer: the server is there, or its end is told to our session too.
                 if not isinstance(error.__cause__, psycopg.errors.ConnectionTimeout):
                     seen = time.monotonic()

@@ -234,6 +234,7 @@ FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'p', 'v') AND n.nspname <> 'corehost' AND n.nspname !~ '^pg_|^information_schema$'
+  AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 GROUP BY c.oid, n.nspname, c.relname
 HAVING array_agg(a.attname::text) = ARRAY['version_num']
 ORDER BY 1, 2"""
