@@ -20,7 +20,7 @@ def configure(**words: str) -> str:
 
 def test_usual_env_says_nothing(tree: Tree) -> None:
     """What Alembic's own template does needs no key."""
-    env = "from alembic import context\ntarget_metadata = None\ncontext.configure(target_metadata=target_metadata)"
+    env = "target_metadata = None\n" + configure(target_metadata="target_metadata")
     report = tree(migrations__env=env)
     assert codes(report) == set()
     assert report.verdict == "hosts"

@@ -271,18 +271,25 @@ def test_dependency_on_another_tree_of_the_package(importable: Path) -> None:
 
 def test_dependency_on_another_distribution(importable: Path) -> None:
     """A revision of an installed package that nothing declares is found, and that is mounted as well."""
-    package(importable)
-    package(importable, {"w1": revision_source("w1", depends_on="0001")}, name="wiki")
+    package(importable, revisions("g1"))
+    package(importable, {"w1": revision_source("w1", depends_on="g1")}, name="wiki")
     report = examine("wiki")
     assert only_tree(report).mount["requires"] == ["guestbook"]
     assert '[mounts.guestbook]\nmigrations = "guestbook:migrations"' in as_toml(report)
 
 
+def test_dependency_that_may_be_corehosts_own(importable: Path) -> None:
+    """A bare id that corehost's ledger has too is refused, as a host would."""
+    package(importable)
+    package(importable, {"w1": revision_source("w1", depends_on="0001")}, name="wiki")
+    assert codes(only_tree(examine("wiki"))) == {"ambiguous-dependency"}
+
+
 def test_entry_points_make_a_mount_needless(importable: Path) -> None:
     """A group that names the folder is what the host is told to ask for; its neighbours' too."""
     group = "shop.db.alembic"
-    package(importable, entry_points={group: {"guest-book": "guestbook:migrations"}})
-    later = {"w1": revision_source("w1", depends_on="0001")}
+    package(importable, revisions("g1"), entry_points={group: {"guest-book": "guestbook:migrations"}})
+    later = {"w1": revision_source("w1", depends_on="g1")}
     package(importable, later, name="wiki", entry_points={group: {"wiki": "wiki:migrations"}})
     report = examine("wiki")
     assert (only_tree(report).group, only_tree(report).mount["requires"]) == (group, ["guest_book"])
