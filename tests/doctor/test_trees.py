@@ -122,6 +122,13 @@ def test_a_package_without_revisions(importable: Path) -> None:
     assert not report.hosts
 
 
+def test_a_template_is_no_revision(importable: Path) -> None:
+    """A module with the text of a revision in a string makes no tree."""
+    text = revision_source("a1").replace('"""', "")
+    package(importable, {}, files={"templates.py": f'NEW = """\n{text}\n"""\n'})
+    assert examine("guestbook").trees == ()
+
+
 def test_source_tree(tmp_path: Path) -> None:
     """A source tree is imported from its src folder, and not importable as long as it is not installed."""
     versions = tmp_path / "checkout" / "src" / "wiki" / "migrations" / "versions"

@@ -23,7 +23,11 @@ class Tree:
 
 
 def group(folders: Mapping[str, Sequence[RevisionFile]]) -> tuple[Tree, ...]:
-    """Put folders together that are nested, or whose revisions are linked with each other."""
+    """Put folders together that are nested, or whose revisions are linked with each other.
+
+    A folder in which nothing binds what a revision does, as beside a template of one, is none.
+    """
+    folders = {folder: files for folder, files in folders.items() if any(map(_may_be_revision, files))}
     groups: dict[str, list[str]] = {}
     for folder in sorted(folders):
         groups.setdefault(_script_location(folder, folders), []).append(folder)
@@ -32,6 +36,11 @@ def group(folders: Mapping[str, Sequence[RevisionFile]]) -> tuple[Tree, ...]:
             members = groups.pop(one) + groups.pop(other)
             groups.setdefault(os.path.commonpath([one, other]), []).extend(members)
     return tuple(_tree(script, members, folders) for script, members in sorted(groups.items()))
+
+
+def _may_be_revision(file: RevisionFile) -> bool:
+    header = file.header
+    return header is None or header.revision is not None or header.down_revision is not None
 
 
 def _tree(script: str, members: Sequence[str], folders: Mapping[str, Sequence[RevisionFile]]) -> Tree:
