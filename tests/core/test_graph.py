@@ -276,3 +276,10 @@ def test_an_unknown_branch_alone_is_told_with_a_suggestion() -> None:
     """A misspelt ``--branch``."""
     with pytest.raises(ConfigurationError, match="there is no branch 'amt'; did you mean 'ant'"):
         Graph([ANT]).pending({}, "amt")
+
+
+def test_a_bare_name_never_means_the_ledger() -> None:
+    """The ledger has a revision 0001, as many packages have: nobody can depend on it by that alone."""
+    ledger = tree("corehost", chain("0001"))
+    graph = Graph([ledger, tree("ant", chain("0001")), tree("bee", chain("b1", needs={"b1": "0001"}))])
+    assert graph.links[Node("bee", "b1")] == (Node("ant", "0001"),)

@@ -195,7 +195,8 @@ class _Names:
         self._trees = trees
         self._ids: dict[str, list[Node]] = {}
         self._labels: dict[str, list[Node]] = {}
-        for name in sorted(trees):
+        # A package that knows nothing of corehost cannot mean the ledger's own revisions.
+        for name in sorted(trees.keys() - {LEDGER}):
             for revision in trees[name].revisions:
                 self._ids.setdefault(revision, []).append(Node(name, revision))
             for label, revision in trees[name].labels.items():
