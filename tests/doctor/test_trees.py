@@ -285,13 +285,6 @@ def test_dependency_on_another_distribution(importable: Path) -> None:
     assert '[mounts.guestbook]\nmigrations = "guestbook:migrations"' in as_toml(report)
 
 
-def test_dependency_that_may_be_corehosts_own(importable: Path) -> None:
-    """A bare id that corehost's ledger has too is refused, as a host would."""
-    package(importable)
-    package(importable, {"w1": revision_source("w1", depends_on="0001")}, name="wiki")
-    assert codes(only_tree(examine("wiki"))) == {"ambiguous-dependency"}
-
-
 def test_entry_points_make_a_mount_needless(importable: Path) -> None:
     """A group that names the folder is what the host is told to ask for; its neighbours' too."""
     group = "shop.db.alembic"

@@ -219,15 +219,7 @@ class _Check:
             beside = [c for c in others if {name, inner} & (c.shape.by_id.keys() | c.shape.labels.keys())]
             found = None if beside else neighbours.holder(name, but=Path(self.tree.folder).resolve())
             holder = beside[0].name if beside else found.name if found is not None else None
-            if holder is not None and neighbours.is_ours(name):
-                message = (
-                    f"{revision.revision} depends on {name!r}, which may be {holder}'s or corehost's own "
-                    f"revision: it has to be written as '{holder}@{name}'"
-                )
-                yield Finding(
-                    severity="error", code="ambiguous-dependency", message=message, file=revision.path
-                )
-            elif holder is None:
+            if holder is None:
                 message = (
                     f"{revision.revision} depends on {name!r}, which nothing has that is found here: "
                     "install, and mount, the package that has it"

@@ -75,10 +75,6 @@ class Neighbours:
                     return one.neighbour
         return None
 
-    def is_ours(self, wanted: str) -> bool:
-        """Whether corehost's own ledger has a revision of that id, which makes a bare id ambiguous."""
-        return any(wanted in _names(tree) for tree in _trees(Path(__file__).parents[1] / "ledger"))
-
     @cached_property
     def _distributions(self) -> tuple[Any, ...]:
         return installed(()).distributions
