@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import subprocess
 import time
 import uuid
@@ -22,6 +23,7 @@ from support.processes import Finished, Process, Processes
 INSTANCES = 4
 PATIENCE = 900.0
 """How long a process is waited for, in seconds; a bound, never a measure."""
+_INSTANCE = re.compile(r" at [\w.-]+:\d+(?=:)")
 _STOCK = HERE / "stock" / "alembic_alone.py"
 
 
@@ -134,11 +136,11 @@ class Trial:
         return [line for line in written.splitlines() if line and not line.startswith(guards)]
 
     def _without_places(self, text: str) -> str:
-        """The text without folders of this machine."""
+        """The text without what is this machine's or this run's alone."""
         environment = self.python.parents[1]
         for folder in (*environment.glob("lib/*/site-packages"), environment, self.place):
             text = text.replace(f"{folder}/", "")
-        return text
+        return _INSTANCE.sub("", text)
 
 
 def _well(ended: Finished) -> None:

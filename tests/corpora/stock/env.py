@@ -4,6 +4,7 @@ from alembic import context
 
 given = context.config.attributes
 context.configure(
+    **given.get("options", {}),
     connection=given["connection"],
     target_metadata=given.get("metadata"),
     version_table=given.get("version_table", "alembic_version"),

@@ -1,4 +1,8 @@
-"""Runs a family's trees with Alembic, each schema's in ``public``, which then gets the schema's name."""
+"""Runs a family's trees with Alembic, each schema's in ``public``, which then gets the schema's name.
+
+It gets no ``extra_edges``: Alembic fails (KeyError) in its version table where a revision depends on another
+and on that one's ancestor, as Invenio's do when they find each other's packages importable.
+"""
 
 import importlib
 import importlib.util
@@ -12,7 +16,6 @@ from pathlib import Path
 import sqlalchemy.orm
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 assert sqlalchemy.orm  # revision files use sa.orm without importing it
 
@@ -29,10 +32,9 @@ def upgrade_family(engine, parts):
                     extensions = {name for tree in theirs for name in tree.get("extensions", ())}
                     for name in sorted(extensions):
                         connection.exec_driver_sql(f'CREATE EXTENSION IF NOT EXISTS "{name}"')
-                one = stock.get("graph") == "one"
-                for graph in [theirs] if one else [[tree] for tree in theirs]:
+                for graph in [theirs] if stock.get("graph") == "one" else [[tree] for tree in theirs]:
                     with engine.connect() as connection:
-                        upgrade(connection, graph, host.get("extra_edges", ()) if one else ())
+                        upgrade(connection, graph)
                 if schema != "public":
                     rename_public(engine, schema, extensions)
 
@@ -59,7 +61,7 @@ def in_order(found):
     return ordered
 
 
-def upgrade(connection, graph, edges):
+def upgrade(connection, graph):
     first = graph[0]
     x_arguments = first.get("x_arguments", {})
     config = Config(cmd_opts=Namespace(x=[f"{key}={value}" for key, value in x_arguments.items()]))
@@ -70,6 +72,7 @@ def upgrade(connection, graph, edges):
         config.set_main_option("recursive_version_locations", "true")
     for key, value in first.get("options", {}).items():
         config.set_main_option(key, value)
+    config.attributes["options"] = first.get("options", {})
     for tree in graph:
         for module in tree.get("preload", ()):
             importlib.import_module(module)
@@ -81,8 +84,12 @@ def upgrade(connection, graph, edges):
     )
     if "metadata" in first:
         config.attributes["metadata"] = imported(first["metadata"])
-    add_edges(edges)
-    command.upgrade(config, first["target"])
+    if "bootstrap" in first:
+        with connection.begin():
+            imported(first["bootstrap"])(connection)
+        command.stamp(config, first["target"])
+    else:
+        command.upgrade(config, first["target"])
 
 
 def versions(tree):
@@ -90,22 +97,6 @@ def versions(tree):
     found = importlib.util.find_spec(package).submodule_search_locations
     path = next(Path(place, folder) for place in found if Path(place, folder).is_dir())
     return str(path / "versions" if (path / "versions").is_dir() else path)
-
-
-def add_edges(edges):
-    """Make Alembic see dependencies that no file declares."""
-    load = ScriptDirectory._load_revisions
-    more = {}
-    for later, earlier in edges:
-        more.setdefault(later.rpartition("@")[2], []).append(earlier.rpartition("@")[2])
-
-    def loaded(scripts):
-        for script in load(scripts):
-            script.dependencies = (*(script.dependencies or ()), *more.get(script.revision, ()))
-            yield script
-
-    if more:
-        ScriptDirectory._load_revisions = loaded
 
 
 def rename_public(engine, schema, extensions):

@@ -1,0 +1,35 @@
+"""Bootstraps: what a host writes for packages whose history begins after tables that their models create."""
+
+import sqlalchemy as sa
+
+
+def buildbot(connection: sa.Connection) -> None:
+    from buildbot.db.model import Model
+
+    Model.metadata.create_all(connection)
+
+
+def dagster(connection: sa.Connection) -> None:
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+    from dagster._core.storage.runs.schema import RunStorageSqlMetadata
+    from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
+
+    for metadata in (RunStorageSqlMetadata, SqlEventLogStorageMetadata, ScheduleStorageSqlMetadata):
+        metadata.create_all(connection)
+
+
+def jupyterhub(connection: sa.Connection) -> None:
+    from jupyterhub.orm import Base
+
+    Base.metadata.create_all(connection)
+
+
+def mlflow(connection: sa.Connection) -> None:
+    from mlflow.store.db.base_sql_model import Base
+    from mlflow.store.model_registry.dbmodels import models as registry
+    from mlflow.store.tracking.dbmodels import models as tracking
+
+    assert registry.Base is Base
+    assert tracking.Base is Base
+
+    Base.metadata.create_all(connection)
