@@ -110,7 +110,7 @@ def _sum(families: list[Family], results: Results) -> str:
     ran = [results.get(key(family.name, VERSIONS[-1]), {}).get("revisions", 0) for family in families]
     packages = {package for family in families for package in family.packages}
     return (
-        f"{len(families)} families, {len(packages)} packages, {sum(ran)} revisions on each version. "
+        f"{len(families)} families, {len(packages)} packages, {sum(ran)} revisions on PostgreSQL {VERSIONS[-1]}. "
         "Seconds are of one run on two cores that others used too: they tell the order of size."
     )
 
