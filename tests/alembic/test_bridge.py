@@ -270,6 +270,8 @@ from alembic import context
 found = {
     "x": context.get_x_argument(as_dictionary=True),
     "option": context.config.get_main_option("some_option"),
+    "setting": op.get_context().opts["some_option"],
+    "own_setting": op.get_context().opts["transaction_per_migration"],
     "ini_section": context.config.get_section(context.config.config_ini_section)["some_option"],
     "database": context.get_bind().execute(sa.text("SELECT current_database()")).scalar(),
     "same": context.get_bind() is op.get_bind(),
@@ -293,7 +295,7 @@ def test_a_revision_sees_what_alembic_context_shows(db: Database) -> None:
         "ant",
         SEEN,
         x_arguments=MappingProxyType({"local-srid": "2154", "share": "100%"}),
-        options=MappingProxyType({"some_option": "50% of it"}),
+        options=MappingProxyType({"some_option": "50% of it", "transaction_per_migration": "true"}),
     )
     db.migrate(branch)
     (found,) = db.values("SELECT found FROM ant.seen")
@@ -302,6 +304,8 @@ def test_a_revision_sees_what_alembic_context_shows(db: Database) -> None:
     assert found == {
         "x": {"local-srid": "2154", "share": "100%"},
         "option": "50% of it",
+        "setting": "50% of it",
+        "own_setting": False,
         "ini_section": "50% of it",
         "same": True,
         "offline": False,

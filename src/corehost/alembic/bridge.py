@@ -212,6 +212,9 @@ class BranchRunner:
             )
             context: MigrationContext = environment.get_context()
             context.impl.memo = _TypesThere(connection, namespace.schema)
+            # Packages hand settings to configure() too, for revisions that read op.get_context().opts.
+            for key, value in self._tree.branch.options.items():
+                context.opts.setdefault(key, value)
             with Operations.context(context), context.begin_transaction():
                 if step.at_once:
                     self._bootstrap(connection)

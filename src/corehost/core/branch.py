@@ -65,7 +65,7 @@ class Branch:
     x_arguments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What ``context.get_x_argument()`` returns in its revisions."""
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Alembic main options that its revisions read."""
+    """Alembic main options, and settings of the migration context, that its revisions read."""
 
     bootstrap: str | None = None
     """``"module:function"`` that makes the newest schema at once, where nothing is there yet."""
