@@ -27,7 +27,7 @@ Lay = Callable[[str], None]
 
 @pytest.fixture
 def lay(site: Path, monkeypatch: pytest.MonkeyPatch) -> Lay:
-    """Writes a revision file into the folder of what is installed, at a path, after those that were written."""
+    """Writes a revision file at a path below what is installed, as the child of the one before."""
     monkeypatch.syspath_prepend(site)
     written: list[str] = []
 
@@ -109,7 +109,7 @@ def test_a_list_of_folders_is_refused() -> None:
 
 
 def test_compiled_files_beside_no_source_are_run(site: Path, lay: Lay) -> None:
-    """What Alembic reads with ``sourceless``: ``.pyc`` files in the folder itself, as ``compileall -b`` writes them."""
+    """What Alembic reads with ``sourceless``: ``.pyc`` files as ``compileall -b`` writes them."""
     lay("layout_i/migrations/versions/r1.py")
     lay("layout_i/migrations/versions/r2.py")
     versions = site / "layout_i/migrations/versions"
