@@ -14,7 +14,7 @@ from typing import Any
 from corehost.embedded import LocalPostgres, find_bindir
 from corpora.family import Family, names
 from corpora.installing import CannotInstall, environment_of
-from corpora.results import VERSIONS, keep, key, read, write_page
+from corpora.results import VERSIONS, expected, keep, key, read, write_page
 from corpora.trial import Trial
 from support.processes import Processes
 
@@ -36,7 +36,8 @@ def main(arguments: list[str]) -> int:
             family = Family.read(name)
             for version in asked.postgresql or VERSIONS:
                 last = read().get(key(name, version), {})
-                if last.get("definition") == family.definition and not asked.again:
+                known = last.get("definition") == family.definition and expected(family, version, last)
+                if known and not asked.again:
                     continue
                 if version not in servers:
                     servers[version] = stack.enter_context(_server(version))
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
                 print(f"  {found}", flush=True)
                 keep(name, version, found)
                 write_page()
-                if not _expected(family, found):
+                if not expected(family, version, found):
                     surprises.append(key(name, version))
     write_page()
     if surprises:
@@ -79,11 +80,6 @@ def _tried(family: Family, version: str, server: LocalPostgres, cache: Path) -> 
             running=running,
         )
         return found | trial.run()
-
-
-def _expected(family: Family, found: dict[str, Any]) -> bool:
-    expected = "fails" if family.fails else "differs" if family.differs else "same"
-    return bool(found["outcome"] == expected)
 
 
 if __name__ == "__main__":

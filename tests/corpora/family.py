@@ -4,8 +4,8 @@
 need them; ``beside``: what the revision files import besides. ``[corehost]`` is the host's ``corehost.toml``;
 ``added`` says in words what it had to add. ``[stock]`` is what Alembic alone has to be told: ``graph =
 "one"`` puts all branches into one graph, ``context`` names a context manager to run in. ``fails`` says why a
-family is not expected to run, ``differs`` why its schema is not expected to be the same. ``includes`` names
-families that this one hosts in one database.
+family is not expected to run, on the PostgreSQL versions of ``fails_on`` where they are named; ``differs`` why
+its schema is not expected to be the same. ``includes`` names families that this one hosts in one database.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Family:
     beside: tuple[str, ...] = ()
     added: str = ""
     fails: str = ""
+    fails_on: tuple[str, ...] = ()
     differs: str = ""
     parts: tuple[Mapping[str, Any], ...] = field(default=())
     """``{"corehost": …, "stock": …}`` of this family, or of each that it includes."""
@@ -55,7 +56,8 @@ class Family:
             key: tuple(dict.fromkeys([*said.pop(key, ()), *(x for f in included for x in getattr(f, key))]))
             for key in ("alone", "with_dependencies", "beside")
         }
-        return cls(name=name, settings=settings, parts=tuple(parts), **lists, **said)
+        fails_on = tuple(said.pop("fails_on", ()))
+        return cls(name=name, settings=settings, parts=tuple(parts), fails_on=fails_on, **lists, **said)
 
     @property
     def packages(self) -> tuple[str, ...]:

@@ -55,11 +55,23 @@ def keep(name: str, version: str, found: Mapping[str, Any]) -> None:
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
 
 
+def expected(family: Family, version: str, found: Mapping[str, Any]) -> bool:
+    """Whether a result on a PostgreSQL version is what the family's file says."""
+    outcome = (
+        "fails"
+        if family.fails and version in (family.fails_on or VERSIONS)
+        else "differs"
+        if family.differs
+        else "same"
+    )
+    return bool(found["outcome"] == outcome)
+
+
 def rendered(results: Results) -> str:
     """The page."""
     families = [Family.read(name) for name in names()]
-    ran = [f for f in families if not f.fails]
-    failed = [f for f in families if f.fails]
+    failed = [family for family in families if family.fails and not family.fails_on]
+    ran = [family for family in families if family not in failed]
     heads = [f"PostgreSQL {version}, seconds" for version in VERSIONS]
     lines = [_row(["family", "packages", "revisions", "schema", "what the host had to add", *heads])]
     lines += [_row(["---"] * (5 + len(heads))), *(_row(_cells(family, results)) for family in ran)]
@@ -72,15 +84,21 @@ def rendered(results: Results) -> str:
 
 
 def _cells(family: Family, results: Results) -> Iterator[str]:
-    theirs = [results.get(key(family.name, version), {}) for version in VERSIONS]
+    theirs = {version: results.get(key(family.name, version), {}) for version in VERSIONS}
+    good = [one for version, one in theirs.items() if version not in family.fails_on]
     yield family.name
     yield _packages(family)
-    yield " / ".join(dict.fromkeys(str(one.get("revisions", "?")) for one in theirs))
-    yield _schema(family, theirs)
+    yield " / ".join(dict.fromkeys(str(one.get("revisions", "?")) for one in good))
+    yield _schema(family, good)
     yield family.added or "where the tree is"
-    for one in theirs:
+    for version, one in theirs.items():
         seconds = one.get("seconds", {})
-        yield f"{seconds['corehost']:.1f} / {seconds['stock']:.1f}" if len(seconds) == 2 else "not measured"
+        if version in family.fails_on:
+            yield f"fails: {family.fails}"
+        else:
+            yield (
+                f"{seconds['corehost']:.1f} / {seconds['stock']:.1f}" if len(seconds) == 2 else "not measured"
+            )
 
 
 def _schema(family: Family, theirs: list[Mapping[str, Any]]) -> str:
@@ -107,11 +125,12 @@ def _packages(family: Family) -> str:
 
 
 def _sum(families: list[Family], results: Results) -> str:
-    ran = [results.get(key(family.name, VERSIONS[-1]), {}).get("revisions", 0) for family in families]
-    packages = {package for family in families for package in family.packages}
+    apart = [family for family in families if len(family.parts) == 1]
+    ran = [results.get(key(family.name, VERSIONS[0]), {}).get("revisions", 0) for family in apart]
+    packages = {package for family in apart for package in family.packages}
     return (
-        f"{len(families)} families, {len(packages)} packages, {sum(ran)} revisions on PostgreSQL {VERSIONS[-1]}. "
-        "Seconds are of one run on two cores that others used too: they tell the order of size."
+        f"{len(packages)} packages in {len(apart)} families of their own, {sum(ran)} revisions applied on PostgreSQL "
+        f"{VERSIONS[0]}. Seconds are of one run on two cores that others used too: they tell the order of size."
     )
 
 
