@@ -57,14 +57,9 @@ def keep(name: str, version: str, found: Mapping[str, Any]) -> None:
 
 def expected(family: Family, version: str, found: Mapping[str, Any]) -> bool:
     """Whether a result on a PostgreSQL version is what the family's file says."""
-    outcome = (
-        "fails"
-        if family.fails and version in (family.fails_on or VERSIONS)
-        else "differs"
-        if family.differs
-        else "same"
-    )
-    return bool(found["outcome"] == outcome)
+    if family.fails and version in (family.fails_on or VERSIONS):
+        return bool(found["outcome"] == "fails")
+    return bool(found["outcome"] == ("differs" if family.differs else "same"))
 
 
 def rendered(results: Results) -> str:
@@ -129,8 +124,9 @@ def _sum(families: list[Family], results: Results) -> str:
     ran = [results.get(key(family.name, VERSIONS[0]), {}).get("revisions", 0) for family in apart]
     packages = {package for family in apart for package in family.packages}
     return (
-        f"{len(packages)} packages in {len(apart)} families of their own, {sum(ran)} revisions applied on PostgreSQL "
-        f"{VERSIONS[0]}. Seconds are of one run on two cores that others used too: they tell the order of size."
+        f"{len(packages)} packages in {len(apart)} families of their own, {sum(ran)} revisions applied on "
+        f"PostgreSQL {VERSIONS[0]}. Seconds are of one run on two cores that others used too: they tell the "
+        "order of size."
     )
 
 

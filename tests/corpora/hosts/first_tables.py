@@ -33,3 +33,15 @@ def mlflow(connection: sa.Connection) -> None:
     assert tracking.Base is Base
 
     Base.metadata.create_all(connection)
+
+
+def tiled_catalog(connection: sa.Connection) -> None:
+    from tiled.catalog.orm import Base
+
+    Base.metadata.create_all(connection)
+
+
+def tiled_authn(connection: sa.Connection) -> None:
+    from tiled.authn_database.orm import Base
+
+    Base.metadata.create_all(connection)
