@@ -63,8 +63,10 @@ def expected(family: Family, version: str, found: Mapping[str, Any]) -> bool:
 
 
 def rendered(results: Results) -> str:
-    """The page."""
+    """The page; what was tried of a family that is another by now counts as not measured."""
     families = [Family.read(name) for name in names()]
+    now = {key(f.name, version): f.definition for f in families for version in VERSIONS}
+    results = {place: one for place, one in results.items() if one["definition"] == now.get(place)}
     failed = [family for family in families if family.fails and not family.fails_on]
     ran = [family for family in families if family not in failed]
     heads = [f"PostgreSQL {version}, seconds" for version in VERSIONS]
