@@ -12,7 +12,6 @@ import json
 import os
 import stat
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -67,21 +66,18 @@ def find(settings: Settings) -> tuple[IndexedBranch, ...] | None:
     return None
 
 
-def keep(installation: Installation, *, patient: bool = False) -> Path | None:
+def keep(installation: Installation) -> Path | None:
     """Write what is installed into the index; None where that is not possible, or would not be safe.
 
-    ``patient`` waits until no file is too young to be believed.
+    It is not where anything was changed shortly before, or since, the installation was read.
     """
     if installation.skipped:
         return None  # every start is to say that a plugin is left out
     sources = _sources(installation)
     with contextlib.suppress(OSError, RuntimeError):
         digest, newest = _digest(sources)
-        age = time.time() - newest
-        if age < RACY:
-            if not patient or age < 0:
-                return None
-            time.sleep(RACY - age)
+        if max(newest, _last_moved(sources)) > installation.read_at - RACY:
+            return None
         branches = [
             [
                 name,
@@ -131,6 +127,19 @@ def _digest(sources: Mapping[str, Any]) -> tuple[str, float]:
             found.update(f"{name}\0{size}\0{changed}\n".encode(errors="surrogateescape"))
             newest = max(newest, changed)
     return found.hexdigest(), newest / 1e9
+
+
+def _last_moved(sources: Mapping[str, Any]) -> float:
+    """When a distribution, or a revision file, last came or went."""
+    folders = [place for place in sources["path"] if _has_metadata(place)]
+    folders += [*sources["scripts"], *(place for place, _ in sources["folders"])]
+    return max(_size_and_time(place)[1] for place in folders) / 1e9
+
+
+def _has_metadata(place: str) -> bool:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(place or ".") as entries:
+        return any(entry.name.endswith(_METADATA) for entry in entries)
+    return False
 
 
 def _look_of_path(place: str, names: frozenset[str]) -> Iterator[tuple[str, int, int]]:

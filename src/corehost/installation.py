@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -48,6 +49,8 @@ class Installation:
 
     def __init__(self, settings: Settings):
         self.settings = settings
+        self.read_at = time.time()
+        """When reading it began, in seconds since the epoch."""
         before = frozenset(sys.modules)
         self.discovery: Discovery = discover(settings)
         """What was found, and pluggy's manager."""

@@ -6,21 +6,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from support.packages import OWN_GROUP, OWN_GROUPS, create_table, revision_source, spec, write_plugin
+from support.forked import Instance
+from support.logged import with_log, write_own
+from support.packages import OWN_GROUPS, create_table, revision_source, spec
 from support.processes import Processes
 
 collect_ignore = [] if os.geteuid() == 0 and shutil.which("ip") else ["test_dropped_route.py"]
-
-write_own = partial(write_plugin, group=OWN_GROUP)
-"""Writes a plugin that does not meet the examples, which may be installed."""
-
 
 CONCURRENTLY = """\
 with op.get_context().autocommit_block():
@@ -93,3 +90,18 @@ def processes() -> Iterator[Processes]:
     """Processes that see these tests' own plugins alone."""
     with Processes(OWN_GROUPS) as running:
         yield running
+
+
+@pytest.fixture
+def logged(database: str) -> str:
+    """A database in which revisions can say that they ran."""
+    return with_log(database)
+
+
+@pytest.fixture
+def instances() -> Iterator[list[Instance]]:
+    """Instances to be ended with the test."""
+    started: list[Instance] = []
+    yield started
+    for instance in started:
+        instance.close()

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from support.forked import Instance
-from support.logged import plugin, recorded, revision, with_log
+from support.logged import plugin, recorded, revision
 from support.packages import revision_source
 from support.processes import wait_until
 
@@ -22,21 +22,6 @@ with op.get_context().autocommit_block():
 FILL = 'op.execute("INSERT INTO t1 SELECT generate_series(1, 200000)")'
 BUILDING = """SELECT pid FROM pg_stat_progress_create_index
               WHERE phase LIKE 'waiting for%' AND datname = current_database()"""
-
-
-@pytest.fixture
-def logged(database: str) -> str:
-    """A database in which revisions can say that they ran."""
-    return with_log(database)
-
-
-@pytest.fixture
-def instances() -> Iterator[list[Instance]]:
-    """Instances to be ended with the test."""
-    started: list[Instance] = []
-    yield started
-    for instance in started:
-        instance.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -30,21 +29,6 @@ def plugins(site: Path) -> Path:
     plugin(site, "accounts", revision("accounts", 1), revision("accounts", 2, slow))
     plugin(site, "billing", revision("billing", 1, depends_on="accounts@accounts2"))
     return site
-
-
-@pytest.fixture
-def logged(database: str) -> str:
-    """A database in which revisions can say that they ran."""
-    return with_log(database)
-
-
-@pytest.fixture
-def instances() -> Iterator[list[Instance]]:
-    """Instances to be ended with the test."""
-    started: list[Instance] = []
-    yield started
-    for instance in started:
-        instance.close()
 
 
 # of a step: the statement that works for a second, its INSERT before, and the one that commits it

@@ -46,12 +46,6 @@ def plugins(site: Path) -> Path:
     return site
 
 
-@pytest.fixture
-def logged(database: str) -> str:
-    """A database in which revisions can say that they ran."""
-    return with_log(database)
-
-
 class Fleet:
     """Instances on one database, none of which outlives its test."""
 

@@ -29,6 +29,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import StaticPool
 
 from corehost.alembic.scripts import LazyScript, script_directory
+from corehost.alembic.statements import ends_transaction
 from corehost.core.errors import PluginError
 from corehost.core.plan import Step
 from corehost.core.tree import BranchTree
@@ -44,9 +45,6 @@ _MAY_COMMIT: Final = re.compile(
 )
 
 
-_COMMITS: Final = re.compile(
-    r"\s*(?:/\*.*?\*/\s*)*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b", re.IGNORECASE | re.DOTALL
-)
 _IDLE: Final = psycopg.pq.TransactionStatus.IDLE
 _AUTOCOMMIT_BLOCK: Final = inspect.unwrap(MigrationContext.autocommit_block).__code__
 
@@ -121,7 +119,8 @@ class Bridge:
         if self._watcher is None or self._raw.autocommit:
             return
         # A function's body may have lines that begin with END: what counts is that the transaction is over.
-        if self._raw.info.transaction_status == _IDLE or _COMMITS.match(statement):
+        ended = self._raw.info.transaction_status == _IDLE
+        if ended or (_MAY_COMMIT.search(statement) and ends_transaction(statement)):
             self._watcher.meddled("commits by itself")
 
 
@@ -151,7 +150,7 @@ def _other_engines(own: sa.Engine, watcher: Watcher) -> Iterator[None]:
 
     def connected(connection: sa.Connection) -> None:
         if connection.engine is not own and threading.get_ident() == thread:
-            url = connection.engine.url.set(password=None, query={})
+            url = connection.engine.url.set(query={}).render_as_string(hide_password=True)
             watcher.meddled(f"uses a connection of its own, to {url}")
 
     event.listen(sa.Engine, "engine_connect", connected)

@@ -87,14 +87,15 @@ def _from_finders(name: str, path: list[str]) -> list[str]:
 
 def _from_legacy(parent: str, part: str, path: Iterable[str]) -> list[str]:
     """An old namespace package knows all its places only once it is imported."""
-    if not any(_extends_its_path(place) for place in _folders(path)):
+    if not any(extends_its_path(place) for place in _folders(path)):
         return []
     failure = f"the namespace package {parent!r} does not import"
     module = guarded(lambda: importlib.import_module(parent), failure)
     return _inside(getattr(module, "__path__", ()), part)
 
 
-def _extends_its_path(place: Path) -> bool:
+def extends_its_path(place: Path) -> bool:
+    """Whether a package's folder is one of several, as old namespace packages say it in their code."""
     try:
         source = (place / "__init__.py").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 from corehost.core.namespace import schema_problem
-from corehost.doctor.model import Finding, Severity
+from corehost.doctor.model import Finding
+from corehost.doctor.sighted import Sighted
 from corehost.doctor.syntax import call_name, constant, dotted, nodes, texts
 
 ModuleText = Callable[[str], str | None]
@@ -25,21 +26,13 @@ _NEVER_RUN = {
 }
 
 
-class Environment:
+class Environment(Sighted):
     """One env.py."""
 
     def __init__(self, module: ast.Module, path: str, module_text: ModuleText):
-        self._path = path
+        super().__init__(nodes(module, without=""), path)
         self._module_text = module_text
-        self._nodes = sorted(nodes(module, without=""), key=lambda node: getattr(node, "lineno", 0))
         self._calls = [node for node in self._nodes if isinstance(node, ast.Call)]
-        self._assigned = {
-            target.id: node.value
-            for node in self._nodes
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
         self._imported = dict(_imported(self._nodes))
 
     def findings(self, *, needs_metadata: bool = False) -> Iterator[Finding]:
@@ -180,24 +173,6 @@ class Environment:
                 return f"{whole}:{rest}"  # what was imported is a module
             return f"{module}.{rest}" if rest else module
         return _split(f"{first}.{rest}" if module.startswith(f"{first}.") else f"{module}.{rest}", module)
-
-    def _found(
-        self,
-        severity: Severity,
-        code: str,
-        message: str,
-        place: ast.expr | int | None,
-        **given: object,
-    ) -> Finding:
-        line = place if isinstance(place, int) or place is None else place.lineno
-        return Finding(
-            severity=severity,
-            code=code,
-            message=message,
-            file=self._path,
-            line=line,
-            **given,  # type: ignore[arg-type]
-        )
 
 
 def _split(path: str, module: str) -> str | None:

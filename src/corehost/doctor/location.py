@@ -10,6 +10,7 @@ from pathlib import Path
 
 from corehost.core.namespace import schema_problem
 from corehost.core.spec import name_problem
+from corehost.discovery.locate import extends_its_path
 from corehost.doctor.subject import is_importable, project
 
 _USUAL = frozenset(
@@ -47,8 +48,8 @@ def locate_in(
     first = chain[0] if chain else path
     while has_init(first.parent):
         first = first.parent
-    if len(chain) > 1 and _extends_its_path(first):
-        first = next((place for place in reversed(chain) if not _extends_its_path(place)), first)
+    if len(chain) > 1 and extends_its_path(first):
+        first = next((place for place in reversed(chain) if not extends_its_path(place)), first)
     root = _root(first, roots)
     inside = first.relative_to(root).parts
     if first == path and len(inside) > 1:
@@ -77,14 +78,6 @@ def _root(first: Path, roots: Sequence[Path]) -> Path:
         if about and len(inside) > 1 and name == "_".join(inside):
             return place
     return first.parent
-
-
-def _extends_its_path(place: Path) -> bool:
-    try:
-        source = (place / "__init__.py").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return "extend_path" in source or "declare_namespace" in source
 
 
 def branch_names(locations: Sequence[Location]) -> list[str]:

@@ -14,7 +14,7 @@ from corehost.discovery.entry_points import installed
 from corehost.doctor.location import branch_names, locate_in
 from corehost.doctor.model import Neighbour
 from corehost.doctor.revision_file import read
-from corehost.doctor.subject import is_there, places_of
+from corehost.doctor.subject import entry_points_of, is_there, places_of
 from corehost.doctor.trees import Tree, group
 from corehost.doctor.walk import revision_folders
 
@@ -83,7 +83,7 @@ class Neighbours:
     def _declared(self) -> list[_Known]:
         found = {}
         for dist in self._distributions:
-            for claim in declared(_entry_points(dist)):
+            for claim in declared(entry_points_of(dist)):
                 for tree in _trees(claim.folder):
                     neighbour = Neighbour(
                         name=claim.name, migrations=claim.value, group=claim.group, recursive=tree.recursive
@@ -120,13 +120,6 @@ def _names(tree: Tree) -> frozenset[str]:
     return frozenset(
         name for header in headers if header.revision for name in (header.revision, *header.branch_labels)
     )
-
-
-def _entry_points(dist: Any) -> list[Any]:
-    try:
-        return list(dist.entry_points)
-    except Exception:  # whatever its parser stumbles over
-        return []
 
 
 def _folder(package: str, inner: str) -> Path | None:

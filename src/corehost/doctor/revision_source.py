@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from corehost.alembic.reach import reach
 from corehost.alembic.statements import ends_transaction, runs_outside_transaction
 from corehost.core.namespace import schema_problem
-from corehost.doctor.model import Finding, Severity
+from corehost.doctor.model import Finding
+from corehost.doctor.sighted import Sighted
 from corehost.doctor.syntax import call_name, constant, dotted, keyword, nodes, texts
 
 _PUBLIC = re.compile(r"\bpublic\.\"?([A-Za-z_]\w*)")
@@ -24,20 +25,12 @@ _APPLICATION = frozenset(("current_app", "app_context", "has_app_context"))
 _SYSTEM = frozenset(("public", "information_schema"))
 
 
-class Look:
+class Look(Sighted):
     """One revision file."""
 
     def __init__(self, module: ast.Module, path: str):
+        super().__init__(nodes(module), path)
         self._module = module
-        self._path = path
-        self._nodes = sorted(nodes(module), key=lambda node: getattr(node, "lineno", 0))
-        self._assigned = {
-            target.id: node.value
-            for node in self._nodes
-            if isinstance(node, ast.Assign)
-            for target in node.targets
-            if isinstance(target, ast.Name)
-        }
         self._executed = frozenset(reach(module).executed)
         self._parameters = {node.arg for node in self._nodes if isinstance(node, ast.arg)}
 
@@ -53,18 +46,6 @@ class Look:
                 yield from self._option(node.value, constant(node.slice), node.lineno)
         for text, line in texts(self._nodes):
             yield from self._text(text, line)
-
-    def _found(
-        self, severity: Severity, code: str, message: str, line: int | None, **given: object
-    ) -> Finding:
-        return Finding(
-            severity=severity,
-            code=code,
-            message=message,
-            file=self._path,
-            line=line,
-            **given,  # type: ignore[arg-type]
-        )
 
     def _upgrade(self) -> Iterator[Finding]:
         bound: dict[str, ast.AST] = {}

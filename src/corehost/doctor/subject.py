@@ -50,7 +50,7 @@ def find(name: str) -> Iterator[Subject]:
                 name=name,
                 origin=origin,
                 folders=tuple(_shipped(dist)),
-                entry_points=_entry_points(dist),
+                entry_points=entry_points_of(dist),
             )
     if re.fullmatch(r"[A-Za-z_][\w.]*(:[^:]*)?", name):
         for place in _imported_from(name):
@@ -95,12 +95,14 @@ def _of_folder(name: str, folder: Path, everything: Installed) -> Subject:
     beside = list(_distributions_in(folder))
     if len(beside) == 1:  # the folder is one that a distribution was installed into
         dist = beside[0]
-        return Subject(name=name, origin=origin_of(dist), folders=(folder,), entry_points=_entry_points(dist))
+        return Subject(
+            name=name, origin=origin_of(dist), folders=(folder,), entry_points=entry_points_of(dist)
+        )
     origin = owner_of(folder, everything.distributions) or Origin()
     owners = [dist for dist in everything.distributions if origin_of(dist) == origin]
     if origin.distribution is None:
         origin = Origin(**project(folder))
-    entries = tuple(entry for dist in owners[:1] for entry in _entry_points(dist))
+    entries = tuple(entry for dist in owners[:1] for entry in entry_points_of(dist))
     return Subject(name=name, origin=origin, folders=(folder,), entry_points=entries)
 
 
@@ -121,7 +123,8 @@ def _distributions_in(folder: Path) -> Iterable[Any]:
     return importlib_metadata.distributions(path=[str(folder)])
 
 
-def _entry_points(dist: Any) -> tuple[Any, ...]:
+def entry_points_of(dist: Any) -> tuple[Any, ...]:
+    """A distribution's entry points; none where they cannot be read, which discovery is there to tell."""
     try:
         return tuple(dist.entry_points)
     except Exception:  # whatever its parser stumbles over

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import psycopg
+
 from corehost.core.errors import ConfigurationError, WaitTimedOut, did_you_mean
 from corehost.core.graph import Graph
 from corehost.core.plan import step_at
@@ -19,7 +21,7 @@ from corehost.postgres.connect import Connection, Connector, execute, translated
 from corehost.postgres.ledger import StepRecord
 from corehost.postgres.locks import LockSet, holders, terminate
 from corehost.postgres.pooler import refuse_transaction_pooler
-from corehost.postgres.session import configure, connection_settings
+from corehost.postgres.session import configure, connection_settings, step_settings
 from corehost.readiness.look import look
 
 
@@ -49,15 +51,25 @@ def resolve(graph: Graph, settings: Settings, connector: Connector, node: Node, 
 
 @contextmanager
 def locked(settings: Settings, connector: Connector, tree: BranchTree) -> Iterator[Connection]:
-    """A connection that holds a branch's namespace. Raises WaitTimedOut where somebody else does."""
+    """A connection that holds a branch's namespace.
+
+    Raises WaitTimedOut where somebody else does, or has its version table open for longer than lock_timeout.
+    """
     with translated_errors(), closing(connector.open(migrating=True)) as connection:
         refuse_transaction_pooler(connection, lambda: connector.open(migrating=True))
-        configure(connection, connection_settings(settings))
-        locks = LockSet(connection, tree.branch.namespace)
+        namespace = tree.branch.namespace
+        configure(connection, {**connection_settings(settings), **step_settings(settings, namespace)})
+        locks = LockSet(connection, namespace)
         if not locks.try_take():
             raise WaitTimedOut(_held_text(tree, lock_holder(connection, tree)))
         try:
             yield connection
+        except psycopg.errors.LockNotAvailable as error:
+            raise WaitTimedOut(
+                f"somebody has version table {namespace.schema}.{namespace.version_table} open",
+                where=tree.where(),
+                hint="do it again when that transaction has ended",
+            ) from error
         finally:
             locks.release()
 

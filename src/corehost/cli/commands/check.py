@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from corehost.cli.command import reporting
 from corehost.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from corehost.index import IndexedBranch
+    from corehost.postgres.connect import Connection
+    from corehost.readiness import Look
 
 PENDING = 3
 
@@ -15,19 +23,13 @@ def check(run: Invocation) -> int:
     Exit code 0: nothing to do; 3: something is pending; 5: this code cannot serve this database; 6: the
     database cannot be reached.
     """
-    if _is_as_indexed(run):
-        run.document["ready"] = True
-        run.remark("nothing to do")
-        return 0
     from corehost import index
-    from corehost.readiness import is_current, look_around
 
-    graph = run.installation.graph
-    index.keep(run.installation)
+    known = index.find(run.settings)
+    if known is None:
+        index.keep(run.installation)
     with run.connection() as connection:
-        seen = None
-        if not is_current(connection, graph):
-            seen = look_around(connection, graph, optional=run.settings.is_optional)
+        seen = None if known is not None and _has(connection, known) else _look(run, connection)
     branches = seen.branches if seen is not None else ()
     pending = {status.branch: list(status.pending) for status in branches if status.pending}
     run.document["pending"] = pending
@@ -43,15 +45,19 @@ def check(run: Invocation) -> int:
     return PENDING
 
 
-def _is_as_indexed(run: Invocation) -> bool:
-    """Whether nothing has changed since the last look, in the installation and in the database."""
-    from corehost import index
-
-    known = index.find(run.settings)
-    if known is None:
-        return False
+def _has(connection: Connection, known: Iterable[IndexedBranch]) -> bool:
+    """Whether the version tables have the rows of an installation of which nothing is pending."""
     from corehost.postgres.rows import read_rows
 
-    with run.connection() as connection:
-        found = read_rows(connection, [branch.namespace for branch in known])
-    return found == {branch.namespace: tuple(sorted(branch.rows)) for branch in known}
+    wanted = {branch.namespace: tuple(sorted(branch.rows)) for branch in known}
+    return read_rows(connection, list(wanted)) == wanted
+
+
+def _look(run: Invocation, connection: Connection) -> Look | None:
+    """What there is to do; None where there is nothing."""
+    from corehost.readiness import is_current, look_around
+
+    graph = run.installation.graph
+    if is_current(connection, graph):
+        return None
+    return look_around(connection, graph, optional=run.settings.is_optional)

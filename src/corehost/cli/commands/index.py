@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from corehost.cli.command import reporting
 from corehost.cli.invocation import Invocation
 
@@ -15,9 +17,14 @@ def index(run: Invocation) -> None:
     """
     from corehost import index as store
     from corehost.core.errors import ConfigurationError
+    from corehost.installation import Installation
 
-    graph = run.installation.graph
-    file = store.keep(run.installation, patient=True)
+    installation = run.installation
+    graph = installation.graph
+    file = store.keep(installation)
+    if file is None:  # what was installed just now is believed in a moment, if it is read again then
+        time.sleep(store.RACY)
+        file = store.keep(Installation(run.settings))
     if file is None:
         raise ConfigurationError(
             f"the index cannot be kept in {store.folder()}",
