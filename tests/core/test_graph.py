@@ -278,8 +278,8 @@ def test_an_unknown_branch_alone_is_told_with_a_suggestion() -> None:
         Graph([ANT]).pending({}, "amt")
 
 
-def test_a_bare_name_never_means_the_ledger() -> None:
-    """The ledger has a revision 0001, as many packages have: nobody can depend on it by that alone."""
+def test_a_bare_name_means_others_before_the_ledger() -> None:
+    """The ledger has a revision 0001, as many packages have: it makes no name ambiguous."""
     ledger = tree("corehost", chain("0001"))
     graph = Graph([ledger, tree("ant", chain("0001")), tree("bee", chain("b1", needs={"b1": "0001"}))])
     assert graph.links[Node("bee", "b1")] == (Node("ant", "0001"),)

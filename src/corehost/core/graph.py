@@ -195,8 +195,7 @@ class _Names:
         self._trees = trees
         self._ids: dict[str, list[Node]] = {}
         self._labels: dict[str, list[Node]] = {}
-        # A package that knows nothing of corehost cannot mean the ledger's own revisions.
-        for name in sorted(trees.keys() - {LEDGER}):
+        for name in sorted(trees):
             for revision in trees[name].revisions:
                 self._ids.setdefault(revision, []).append(Node(name, revision))
             for label, revision in trees[name].labels.items():
@@ -232,7 +231,8 @@ class _Names:
     def _one(self, node: Node | None, name: str) -> Node:
         found = self._ids.get(name) or self._labels.get(name)
         if found:
-            return self._unique(node, name, found)
+            # A package that knows nothing of corehost means others' revisions before the ledger's.
+            return self._unique(node, name, [one for one in found if one.branch != LEDGER] or found)
         if name in self._trees:
             raise self._missing(node, name, f"for all of that plugin write '{name}@head'")
         raise self._missing(node, name, did_you_mean(name, self._ids))
