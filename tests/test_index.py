@@ -24,7 +24,7 @@ SPEC = 'PluginSpec(name="orders", schema=SCHEMA, migrations="orders:migrations")
 def age(folder: Path) -> None:
     """Let everything in a folder be an hour old: what is young is not believed."""
     then = time.time() - 3600
-    for path in sorted(folder.rglob("*")):
+    for path in (folder, *folder.rglob("*")):
         os.utime(path, (then, then))
 
 
