@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
 from corehost.core.errors import ConfigurationError
+from corehost.core.presentable import presentable
 from corehost.core.results import Readiness
 
 RETRY_AFTER: Final = "1"
 """What a 503 asks for, in seconds."""
-
-# A host's own messages are without secrets; a plugin's error inside of one may still quote its settings.
-_CONNECTION = re.compile(
-    r"\b[\w+]+://\S+|\b\w*(?:password|passfile|host|hostaddr|user|dbname|service)\s*=\s*(?:'(?:[^'\\]|\\.)*'|\S+)",
-    re.IGNORECASE,
-)
-_TRACEBACK = "Traceback (most recent call last)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,11 +81,6 @@ class Endpoints:
 def not_found() -> Answer:
     """404, of a server that has nothing but the endpoints."""
     return _json(HTTPStatus.NOT_FOUND, {"message": "no such path"})
-
-
-def presentable(text: str) -> str:
-    """A message that may be shown to anybody: no connection string, no password, no traceback."""
-    return _CONNECTION.sub("***", text.partition(_TRACEBACK)[0]).strip()
 
 
 def _reported(readiness: Readiness) -> Answer:
