@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "plan": ("corehost.cli.commands.plan:plan", "Show the steps that a pass would run; change nothing."),
     "plugins": ("corehost.cli.commands.plugins:plugins", "Show what was found, and what is wrong with it."),
     "resolve": ("corehost.cli.commands.resolve:resolve", "Settle a step that a crash left in doubt."),
+    "run": ("corehost.cli.commands.run:run", "Bring the database up to date, then run a command."),
     "stamp": ("corehost.cli.commands.stamp:stamp", "Say that a branch is at a revision; run nothing."),
     "status": ("corehost.cli.commands.status:status", "Show every branch: state, applied, pending, lock."),
     "unlock": (

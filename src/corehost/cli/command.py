@@ -37,8 +37,7 @@ def reporting(name: str, document: Mapping[str, Any]) -> Callable[[Body], Report
         return ReportingCommand(
             name,
             callback=lambda **parameters: _call(body, document, parameters),
-            # click's decorators collect from the innermost outwards
-            params=[*reversed(getattr(body, "__click_params__", ())), *_common_options()],
+            params=_parameters(body, as_json=True),
             help=inspect.getdoc(body),
             context_settings=dict(CONTEXT),
             document=document,
@@ -47,19 +46,40 @@ def reporting(name: str, document: Mapping[str, Any]) -> Callable[[Body], Report
     return made
 
 
-def _common_options() -> list[click.Parameter]:
+def silent(name: str, **context: Any) -> Callable[[Body], click.Command]:
+    """Make a command of such a function that reports nothing: its standard output is another program's.
+
+    ``context`` are further settings of click's context.
+    """
+
+    def made(body: Body) -> click.Command:
+        return click.Command(
+            name,
+            callback=lambda **parameters: _call(body, {}, parameters),
+            params=_parameters(body, as_json=False),
+            help=inspect.getdoc(body),
+            context_settings={**CONTEXT, **context},
+        )
+
+    return made
+
+
+def _parameters(body: Body, *, as_json: bool) -> list[click.Parameter]:
+    one_document = "Write one JSON document to standard output."
     return [
+        # click's decorators collect from the innermost outwards
+        *reversed(getattr(body, "__click_params__", ())),
         click.Option(["--database-url"], metavar="URL", help="The database; wins over other settings."),
         click.Option(["--config"], metavar="FILE", help="Read the settings from this file."),
-        click.Option(["--json", "as_json"], is_flag=True, help="Write one JSON document to standard output."),
+        *([click.Option(["--json", "as_json"], is_flag=True, help=one_document)] if as_json else ()),
         click.Option(["-v", "--verbose"], is_flag=True, help="Log more, with tracebacks."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Log errors only, show no progress."),
     ]
 
 
 def _call(body: Body, document: Mapping[str, Any], parameters: dict[str, Any]) -> int:
-    as_json, verbose, quiet = (parameters.pop(name) for name in ("as_json", "verbose", "quiet"))
-    as_json = as_json or parameters.get("format") == "json"
+    verbose, quiet = parameters.pop("verbose"), parameters.pop("quiet")
+    as_json = parameters.pop("as_json", False) or parameters.get("format") == "json"
     if verbose and quiet:
         raise click.UsageError("-v and -q exclude each other")
     logs.configure(verbose=verbose, quiet=quiet)

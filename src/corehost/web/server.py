@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from corehost.web.health import Endpoints, not_found
 from corehost.web.ports import ReportingHost
 
 log = logging.getLogger("corehost")
 
+_NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+
 
 class HealthServer:
     """Answers the health endpoints while the block runs: for workers, and whatever serves no HTTP.
 
     It reports on the host and does not start it: ``with HealthServer(host), host: ...`` answers from
-    before the pass until after the shut-down hooks. ``port`` 0 takes a free one, ``address`` is the one
-    to bind; a path that is None is switched off. Entering raises OSError where the port is taken, the
-    constructor ConfigurationError for a path without a leading slash.
+    before the pass until after the shut-down hooks. ``port`` 0 takes a free one; ``address`` is the one
+    to bind, empty for all of IPv6 and IPv4, since a probe comes from outside. A path that is None is
+    switched off. Entering raises OSError where the port is taken, the constructor ConfigurationError
+    for a path without a leading slash.
     """
 
     def __init__(
@@ -30,7 +34,7 @@ class HealthServer:
         host: ReportingHost,
         port: int = 8081,
         *,
-        address: str = "0.0.0.0",
+        address: str = "",
         health: str | None = "/health",
         ready: str | None = "/readyz",
         live: str | None = "/livez",
@@ -74,11 +78,21 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: str, port: int, endpoints: Endpoints):
         self.endpoints = endpoints
-        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        super().__init__((address, port), _Handler)
+        self.address_family = socket.AF_INET6 if ":" in address or not address else socket.AF_INET
+        try:
+            super().__init__((address, port), _Handler)
+        except OSError as error:
+            if address or error.errno not in _NO_IPV6:
+                raise
+            self.address_family = socket.AF_INET
+            super().__init__((address, port), _Handler)
 
     def server_bind(self) -> None:
         """Bind without HTTPServer's look-up of the address's name: it may wait for a DNS server."""
+        if self.address_family == socket.AF_INET6:
+            # The system's default may be either; "::" is to mean both, an address of its own only that.
+            alone = self.server_address[0] not in ("", "::")
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, alone)
         socketserver.TCPServer.server_bind(self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

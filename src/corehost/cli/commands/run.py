@@ -1,0 +1,62 @@
+"""``corehost run``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from corehost.cli.command import silent
+from corehost.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from corehost.core.results import MigrationReport
+
+
+@silent("run", allow_interspersed_args=False)
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Answer /livez, /readyz and /health on this port throughout, as COMMAND's parent; 0: any free one.",
+)
+@click.option(
+    "--health-address",
+    default="",
+    metavar="ADDRESS",
+    help="Listen on this address only. By default on all, since probes come from outside.",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="-- COMMAND...")
+def run(
+    run: Invocation, health_port: int | None, health_address: str, command: tuple[str, ...]
+) -> int | None:
+    """Bring the database up to date as 'corehost migrate' does, then run COMMAND.
+
+    COMMAND takes corehost's place and keeps its process id. With --health-port corehost stays its parent:
+    it passes signals on, reaps orphans, and ends with COMMAND's exit status (128 + n after signal n).
+
+    Exit codes before COMMAND runs are those of 'corehost migrate'; 2 where there is no such command, found
+    out before anything is migrated.
+    """
+    from corehost.cli import child
+
+    path = child.find_program(command[0])
+    if health_port is None:
+        _pass(run)
+        child.become(path, command)
+    from corehost.cli.entrypoint import Entrypoint, listening
+
+    entrypoint = Entrypoint(run.host)
+    with listening(entrypoint, health_port or 0, health_address, quiet=run.quiet):
+        _pass(run)
+        code = child.attend(path, command, started=entrypoint.started)
+        entrypoint.ended(code)
+    return code
+
+
+def _pass(run: Invocation) -> MigrationReport:
+    from corehost.cli.progress import progress
+    from corehost.cli.signals import gently
+
+    with progress(quiet=run.quiet) as observer, gently(run.host.interrupt):
+        return run.host.migrate(observer=observer)
