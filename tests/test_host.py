@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 import corehost
+from support.ledger import STEPS
 from support.packages import OWN_GROUP, create_table, revision_source, spec, write_plugin
 
 LIFECYCLE = """
@@ -112,7 +113,7 @@ def test_a_second_pass_has_nothing_to_do(shop: dict[str, Any]) -> None:
     """The report of the first pass names its steps, that of the second none; both are ready."""
     first = corehost.Host.from_config(**shop).migrate()
     second = corehost.Host.from_config(**shop).migrate()
-    assert [str(result.node) for result in first.applied] == ["corehost@0001", "accounts@a1", "billing@b1"]
+    assert [str(result.node) for result in first.applied] == [*STEPS, "accounts@a1", "billing@b1"]
     assert (second.applied, first.ready, second.ready) == ((), True, True)
 
 
@@ -126,7 +127,7 @@ def test_a_host_may_open_its_connections_itself(shop: dict[str, Any]) -> None:
         return opened[-1]
 
     host = corehost.Host(corehost.Settings(**shop), connect=connect)
-    assert len(host.migrate().applied) == 3
+    assert len(host.migrate().applied) == 2 + len(STEPS)
     assert opened
     assert all(connection.closed for connection in opened)
 
@@ -161,7 +162,7 @@ def test_a_failing_revision_is_told_and_tried_again(site: Path, shop: dict[str, 
         host.migrate()
     error = failure.value
     assert error.report is not None
-    assert [str(result.node) for result in error.report.applied] == ["corehost@0001", "accounts@a1"]
+    assert [str(result.node) for result in error.report.applied] == [*STEPS, "accounts@a1"]
     assert (error.where.branch, error.where.revision) == ("billing", "b1")
     assert "division by zero" in str(error)
     assert (host.readiness().state, host.readiness().revision) == ("failed", "b1")

@@ -217,6 +217,7 @@ class Host:
         context = PassContext(
             graph=installation.graph,
             settings=self.settings,
+            policy=installation.policy,
             facts=installation.facts,
             contexts=contexts,
             before=before,

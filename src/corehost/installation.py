@@ -16,6 +16,7 @@ from corehost.core.branch import Branch, Origin
 from corehost.core.errors import DiscoveryError, GraphError, PluginError
 from corehost.core.graph import Graph
 from corehost.core.namespace import CORE, LEDGER, LEDGER_NAMESPACE
+from corehost.core.policy import Policy
 from corehost.core.requirement import Requirement
 from corehost.core.results import Skipped
 from corehost.core.revision import Node, SourceFacts
@@ -75,6 +76,13 @@ class Installation:
         modules = [*self.settings.hooks, *self.settings.hookspecs]
         modules += [(found.origin.entry_point or "").rpartition(" = ")[2] for found in self.discovery.found]
         return frozenset(name.partition(":")[0].partition(".")[0] for name in (*named, *modules) if name)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What a look is judged by."""
+        return Policy(
+            optional=self.settings.is_optional, refuse_ahead=self.settings.on_database_ahead == "refuse"
+        )
 
     @cached_property
     def schemas(self) -> dict[str, str]:

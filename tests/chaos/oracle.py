@@ -10,11 +10,13 @@ from typing import Any
 
 import psycopg
 
+from support.ledger import REVISIONS, STEPS
+
 from .plan import Round
 
 LOG = "CREATE TABLE public.ran (branch text, revision text, at timestamptz DEFAULT clock_timestamp())"
 """Where every revision says that it ran; nothing in it keeps one from saying so twice."""
-_LEDGER = ("corehost", "0001")
+_LEDGER = [("corehost", revision) for revision in REVISIONS]
 _CATALOG = """
 SELECT 'column ' || c.oid::regclass || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
        || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
@@ -73,7 +75,7 @@ class Found:
 
 def expected_rows(plan: Round) -> dict[str, list[str]]:
     """The rows of every version table once all is applied: what no other of the branch descends from."""
-    rows = {"corehost.alembic_version": [_LEDGER[1]]}
+    rows = {"corehost.alembic_version": [REVISIONS[-1]]}
     for plugin in plan.plugins:
         parents = {p for s in plugin.steps for p in chain(s.down, (meant for _, meant in s.needs))}
         rows[plugin.version_table] = sorted(s.revision for s in plugin.steps if s.revision not in parents)
@@ -111,7 +113,7 @@ def find(url: str) -> Found:
 def problems_of(plan: Round, found: Found, undisturbed: Found) -> Iterator[str]:
     """What of a database is not as one undisturbed instance after the other would have left it."""
     nodes = {(step.branch, step.revision) for step in plan.steps.values()}
-    yield from _not_once("applied in the ledger", found.applied, {*nodes, _LEDGER})
+    yield from _not_once("applied in the ledger", found.applied, {*nodes, *_LEDGER})
     yield from _not_once("ran", found.ran, nodes)
     if found.rows != expected_rows(plan):
         yield f"version rows are {found.rows}, not {expected_rows(plan)}"
@@ -161,7 +163,7 @@ def problems_of_ends(plan: Round, ended: Sequence[Ended], settled: Iterable[str]
         if count > 1:
             yield f"{count} instances say that they applied {node}"
     if all(end.code == 0 for end in ended):
-        nodes = {f"{s.branch}@{s.revision}" for s in plan.steps.values()} | {"@".join(_LEDGER)}
+        nodes = {f"{s.branch}@{s.revision}" for s in plan.steps.values()} | {*STEPS}
         if missing := nodes - claims.keys() - set(settled):
             yield f"nobody says that he applied {', '.join(sorted(missing))}"
 

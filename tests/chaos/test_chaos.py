@@ -12,6 +12,7 @@ from chaos.oracle import Ended, Found, expected_rows, problems_of, problems_of_e
 from chaos.plan import FAULTS_END, draw_round
 from chaos.rounds import run_round
 from corehost.embedded import LocalPostgres
+from support.ledger import REVISIONS
 
 SEED = 1
 SHARDS = 10
@@ -80,7 +81,11 @@ def test_the_oracle_sees_a_revision_that_ran_twice() -> None:
     """Nothing is wrong with what the graph says; a second run, or a missing one, is."""
     plan = draw_round(SEED, 0)
     nodes = [(s.branch, s.revision) for s in sorted(plan.steps.values(), key=lambda s: s.revision[3:])]
-    calm = Found(rows=expected_rows(plan), applied=(*nodes, ("corehost", "0001")), ran=tuple(nodes))
+    calm = Found(
+        rows=expected_rows(plan),
+        applied=(*nodes, *(("corehost", revision) for revision in REVISIONS)),
+        ran=tuple(nodes),
+    )
     last = "@".join(nodes[-1])
     assert list(problems_of(plan, calm, calm)) == []
     twice = replace(calm, ran=(*nodes, nodes[-1]))

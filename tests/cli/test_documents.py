@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from corehost.core.namespace import lock_key
+from support.ledger import REVISIONS
 from support.packages import create_table, revision_source
 from support.shop import UNREACHABLE, Shop
 
@@ -64,7 +65,7 @@ def test_plan(shop: Shop) -> None:
     shop.install("orders", {"o1": first, "o2": second})
     shop.install("bills", {"b1": revision_source("b1", depends_on="orders@o1")})
     steps = shop.run("plan", "--json").json()["steps"]
-    assert (steps[0]["branch"], steps[0]["revision"]) == ("corehost", "0001")
+    assert (steps[0]["branch"], steps[0]["revision"]) == ("corehost", REVISIONS[0])
     assert {step["branch"] for step in steps} == {"corehost", "orders", "bills"}
     (dropping,) = (step for step in steps if step["revision"] == "o2")
     assert dropping == {
@@ -152,7 +153,7 @@ def test_migrate(shop: Shop) -> None:
     shop.install("orders")
     document = shop.run("migrate", "--json").json()
     assert [(one["branch"], one["revision"]) for one in document["applied"]] == [
-        ("corehost", "0001"),
+        *(("corehost", revision) for revision in REVISIONS),
         ("orders", "orders1"),
     ]
     assert all(one.keys() == {"branch", "revision", "duration_ms"} for one in document["applied"])
@@ -167,7 +168,7 @@ def test_migrate_that_fails(shop: Shop) -> None:
     finished = shop.run("migrate", "--json")
     assert finished.returncode == 1
     document = finished.json()
-    assert [one["revision"] for one in document["applied"]] == ["0001", "o1"]
+    assert [one["revision"] for one in document["applied"]] == [*REVISIONS, "o1"]
     assert document["ready"] is False
     error = document["error"]
     assert (error["code"], error["branch"], error["revision"]) == ("step_failed", "orders", "o2")
@@ -179,7 +180,7 @@ def test_migrate_plan_only(shop: Shop) -> None:
     """--plan-only changes nothing and adds the steps to the document."""
     shop.install("orders")
     document = shop.run("migrate", "--plan-only", "--json").json()
-    assert [step["branch"] for step in document["steps"]] == ["corehost", "orders"]
+    assert [step["revision"] for step in document["steps"]] == [*REVISIONS, "orders1"]
     assert (document["applied"], document["ready"]) == ([], False)
     assert not shop.has_table("corehost.step")
 
@@ -192,7 +193,7 @@ def test_check(shop: Shop) -> None:
     assert finished.json() == {
         "format_version": "1.0",
         "ready": False,
-        "pending": {"corehost": ["0001"], "orders": ["orders1"]},
+        "pending": {"corehost": list(REVISIONS), "orders": ["orders1"]},
     }
 
 
@@ -201,14 +202,14 @@ def test_history(shop: Shop) -> None:
     shop.install("orders")
     shop.run("migrate")
     history = shop.run("history", "--json").json()["history"]
-    assert [entry["branch"] for entry in history] == ["corehost", "orders"]
-    assert {"schema", "revision", "outcome", "distribution", "version", "host", "pid"} <= history[1].keys()
+    assert [entry["revision"] for entry in history] == [*REVISIONS, "orders1"]
+    assert {"schema", "revision", "outcome", "distribution", "version", "host", "pid"} <= history[-1].keys()
     for entry in history:
         assert RFC_3339.fullmatch(entry["started_at"])
         assert RFC_3339.fullmatch(entry["finished_at"])
         assert datetime.fromisoformat(entry["started_at"]).utcoffset() == timedelta(0)
-    assert shop.run("history", "--json", "--limit", "1").json()["history"] == history[1:]
-    assert shop.run("history", "--json", "--branch", "corehost").json()["history"] == history[:1]
+    assert shop.run("history", "--json", "--limit", "1").json()["history"] == history[-1:]
+    assert shop.run("history", "--json", "--branch", "corehost").json()["history"] == history[:-1]
 
 
 def test_history_without_a_ledger(shop: Shop) -> None:

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from corehost.core.namespace import lock_key
+from support.ledger import REVISIONS
 from support.packages import create_table, revision_source
 from support.shop import UNREACHABLE, Shop
 
@@ -40,7 +41,7 @@ def test_migration_that_exits(shop: Shop) -> None:
     shop.install("orders", {"o1": revision_source("o1", upgrade=upgrade)})
     finished = shop.run("migrate", "--json")
     assert finished.returncode == 1
-    assert [one["branch"] for one in finished.json()["applied"]] == ["corehost"]
+    assert {one["branch"] for one in finished.json()["applied"]} == {"corehost"}
     assert not shop.has_table("orders.orders")
 
 
@@ -48,7 +49,8 @@ def test_pending(shop: Shop) -> None:
     """3: something is pending; the commands that merely report it give 0."""
     shop.install("orders")
     finished = shop.run("check")
-    assert (finished.returncode, finished.stdout) == (3, "2 revisions pending: corehost, orders\n")
+    pending = f"{len(REVISIONS) + 1} revisions pending: corehost, orders\n"
+    assert (finished.returncode, finished.stdout) == (3, pending)
     assert shop.run("status").returncode == 0
     assert shop.run("plan").returncode == 0
 
@@ -72,7 +74,7 @@ def test_lock_is_held(shop: Shop, options: list[str], extra: dict[str, str]) -> 
         pid = connection.info.backend_pid
         finished = shop.run("migrate", "--json", *options, extra=extra)
     assert finished.returncode == 4
-    assert [one["branch"] for one in finished.json()["applied"]] == ["corehost"]
+    assert {one["branch"] for one in finished.json()["applied"]} == {"corehost"}
     message = finished.json()["error"]["message"]
     assert f"namespace 'orders', held by pid {pid} (somebody)" in message
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from corehost.cli.application import COMMANDS, corehost
+from support.ledger import REVISIONS
 from support.packages import create_table, revision_source
 from support.shop import Shop
 
@@ -72,4 +73,4 @@ def test_modules_in_the_working_folder(shop: Shop, program: str) -> None:
     )
     finished = shop.run("plan", "--json", program=command)
     assert finished.returncode == 0, finished.stderr
-    assert [step["branch"] for step in finished.json()["steps"]] == ["corehost", "core"]
+    assert [step["branch"] for step in finished.json()["steps"]] == ["corehost"] * len(REVISIONS) + ["core"]

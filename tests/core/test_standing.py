@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from corehost.core.graph import Graph
+from corehost.core.lineage import UNRECORDED, Lineage, Recorded
 from corehost.core.namespace import Namespace
 from corehost.core.results import LockHolder
 from corehost.core.revision import Node
@@ -34,9 +35,29 @@ def state(*rows: str, ledger: tuple[str, ...] = (), **given: Any) -> DatabaseSta
     return DatabaseState(rows={"ant": rows}, has_ledger=True, ledger={NAMESPACE: known}, **given)
 
 
-def judged(*rows: str, lineage: Mapping[str, tuple[str, ...]] | None = None, **given: Any) -> Standing:
+def recorded(
+    parents: Mapping[str, tuple[str, ...]], heads: tuple[str, ...] = (), **others: Recorded
+) -> Lineage:
+    """What is recorded of ant: harmless revisions of ant 3.0, whose code has ``heads``; and others."""
+    plain = {
+        name: Recorded(
+            parents=needs, destructive=False, release="three", distribution="acme-ant", version="3.0"
+        )
+        for name, needs in parents.items()
+    }
+    return Lineage(revisions={**plain, **others}, heads={"three": heads})
+
+
+def judged(
+    *rows: str,
+    lineage: Mapping[str, tuple[str, ...]] | Lineage | None = None,
+    refuse_ahead: bool = False,
+    **given: Any,
+) -> Standing:
     """The standing of ant."""
-    return standing(ANT, state(*rows, **given), lineage or {})
+    if not isinstance(lineage, Lineage):
+        lineage = recorded(lineage or {})
+    return standing(ANT, state(*rows, **given), lineage, refuse_ahead=refuse_ahead)
 
 
 def test_an_empty_database_is_nothing_to_wonder_at() -> None:
@@ -75,13 +96,75 @@ def test_a_revision_of_unknown_lineage_has_diverged() -> None:
     """Nobody recorded where it came from."""
     found = judged("zz")
     assert found.blocked
-    assert found.reason == "the database has zz, which this code does not know"
+    assert found.reason == (
+        "the database has zz, which this code does not know, and of which nothing is recorded"
+    )
 
 
 def test_a_revision_beside_our_own_has_diverged() -> None:
-    """It descends from a1, but a2 is not among what is applied: another line."""
+    """It descends from a1, but a2 is not among what is applied: another line; both are named."""
     found = judged("b2", lineage={"b2": ("a1",)})
-    assert (found.state, found.rows) == ("diverged", ("a1",))
+    assert (found.state, found.rows, found.blocked) == ("diverged", ("a1",), True)
+    assert found.reason == (
+        "this code has a2, which is not applied, and the database has b2 of acme-ant 3.0,"
+        " made by code that does not know a2"
+    )
+
+
+def test_a_second_line_of_code_that_knew_ours_has_not_diverged() -> None:
+    """Newer code has gone further on one line, and left what is pending on the other to whoever has time."""
+    lineage = recorded({"b2": ("a1",), "a2": ("a1",)}, heads=("a2", "b2"))
+    found = judged("b2", lineage=lineage)
+    assert (found.state, found.rows, found.blocked) == ("ahead", ("a1",), False)
+
+
+def test_what_older_code_had_left_pending_is_no_excuse_for_other_code() -> None:
+    """That somebody has recorded a2 does not mean that whoever applied b2 knew it."""
+    lineage = recorded({"b2": ("a1",), "a2": ("a1",)}, heads=("b2",))
+    assert judged("b2", lineage=lineage).state == "diverged"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"phase": "contract"},
+        {"phase": "contract", "destructive": False},
+        {"destructive": True},
+        {"destructive": None},
+    ],
+)
+def test_older_code_may_not_go_on_after_a_contract_step(facts: dict[str, Any]) -> None:
+    """Marked so, or unmarked and not known to be harmless; it is told what to deploy."""
+    lineage = recorded(
+        {"a4": ("a3",)}, a3=Recorded(parents=("a2",), distribution="acme-ant", version="2.5", **facts)
+    )
+    found = judged("a4", lineage=lineage)
+    assert (found.state, found.blocked, found.revision) == ("ahead", True, "a3")
+    assert found.reason == "the database has a3 of acme-ant 2.5, a contract step: older code cannot go on"
+    assert found.hint == "deploy acme-ant 2.5 or newer"
+
+
+def test_of_several_contract_steps_the_newest_says_what_is_needed() -> None:
+    """Code that has it has the older ones too."""
+    contract = {"phase": "contract", "distribution": "acme-ant"}
+    lineage = recorded(
+        {"a5": ("a4",)},
+        a4=Recorded(parents=("a3",), version="4.0", **contract),
+        a3=Recorded(parents=("a2",), version="3.0", **contract),
+    )
+    assert judged("a5", lineage=lineage).hint == "deploy acme-ant 4.0 or newer"
+
+
+def test_what_its_author_has_marked_as_expand_keeps_nobody_away() -> None:
+    """He knows what it drops."""
+    assert not judged("a3", lineage=recorded({}, a3=Recorded(parents=("a2",), phase="expand"))).blocked
+
+
+def test_a_host_may_refuse_a_database_that_is_ahead() -> None:
+    """However compatible."""
+    found = judged("a3", lineage={"a3": ("a2",)}, refuse_ahead=True)
+    assert (found.state, found.blocked) == ("ahead", True)
+    assert found.hint == 'deploy acme-ant 3.0 or newer, or set on_database_ahead = "allow"'
 
 
 def test_an_unknown_row_beside_all_that_the_code_knows_has_diverged_unless_it_is_recorded() -> None:
@@ -109,7 +192,9 @@ def test_a_lineage_is_asked_for_only_where_a_row_is_not_known() -> None:
 def test_every_branch_that_was_read_is_judged() -> None:
     """Each with its own lineage."""
     graph = Graph([ANT, tree("bee", chain("b1"))])
-    found = standings(graph, DatabaseState(rows={"ant": ("a3",), "bee": ()}), {"ant": {"a3": ("a2",)}})
+    found = standings(
+        graph, DatabaseState(rows={"ant": ("a3",), "bee": ()}), {"ant": recorded({"a3": ("a2",)})}
+    )
     assert {name: judgement.state for name, judgement in found.items()} == {"ant": "ahead", "bee": None}
 
 
@@ -162,7 +247,7 @@ def shown(found: DatabaseState, *pending: str, holder: LockHolder | None = None,
     """State and reason of ant, as ``status`` shows them."""
     status = branch_status(
         ANT,
-        standing(ANT, found, lineage),
+        standing(ANT, found, recorded(lineage)),
         found,
         pending=tuple(Node("ant", name) for name in pending),
         holder=holder,
@@ -219,6 +304,8 @@ def test_a_status_shows_rows_heads_and_pending() -> None:
     """As the database and the code have them."""
     ant = tree("ant", [revision("a1"), revision("a2", ["a1"]), revision("x1")], target="a2")
     found = DatabaseState(rows={"ant": ("a1",)})
-    status = branch_status(ant, standing(ant, found, {}), found, pending=(Node("ant", "a2"),), holder=None)
+    status = branch_status(
+        ant, standing(ant, found, UNRECORDED), found, pending=(Node("ant", "a2"),), holder=None
+    )
     assert (status.applied, status.heads, status.pending) == (("a1",), ("a2",), ("a2",))
     assert (status.schema, status.origin.distribution) == ("ant", "acme-ant")

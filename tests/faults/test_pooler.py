@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from support.forked import Instance
+from support.ledger import STEPS
 from support.pooler import PROGRAM, Pooler
 from support.processes import Processes
 
@@ -79,7 +80,7 @@ def test_a_session_pooler_serves_a_fleet(database: str, plugins: Path) -> None:
         applied = sorted(node for instance in fleet for node in instance.outcome()["applied"])
         for instance in fleet:
             instance.close()
-    expected = ["accounts@a1", "accounts@a2", "billing@b1", "billing@b2", "corehost@0001", "search@s1"]
+    expected = ["accounts@a1", "accounts@a2", "billing@b1", "billing@b2", *STEPS, "search@s1"]
     assert applied == expected
 
 
@@ -91,7 +92,7 @@ def test_commands_that_only_read_work_through_either(
     with Pooler(database, mode) as pooler:  # type: ignore[arg-type]
         options = {"database": pooler.url, "path": [plugins]}
         assert processes.run("check", **options).returncode == 3
-        assert len(processes.run("plan", "--json", **options).json()["steps"]) == 6
+        assert len(processes.run("plan", "--json", **options).json()["steps"]) == 5 + len(STEPS)
         direct = {"COREHOST_MIGRATION_URL": database}
         assert processes.run("migrate", extra=direct, **options).returncode == 0
         assert processes.run("check", **options).returncode == 0

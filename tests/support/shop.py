@@ -31,13 +31,14 @@ class Shop:
         """Install a plugin, by default with one revision that makes a table of the plugin's name."""
         if revisions is None:
             revisions = {f"{name}1": revision_source(f"{name}1", upgrade=create_table(name))}
-        hooks = given.pop("hooks", "")
+        hooks, version = given.pop("hooks", ""), given.pop("version", "1.0")
         return write_plugin(
             self.site,
             name,
             spec_source=given.pop("spec_source", None) or spec(name, **given),
             revisions=revisions,
             hooks=hooks,
+            version=version,
             entry_points={"tests.plugins": {name: f"{name}.corehost_plugin"}},
         )
 

@@ -46,6 +46,11 @@ class Step:
         return self.revision.message
 
     @property
+    def is_read(self) -> bool:
+        """Whether its source was looked at."""
+        return self.facts is not _NOT_READ
+
+    @property
     def transactional(self) -> bool:
         """Whether the whole step is one transaction, as far as its source shows."""
         return self.facts.transactional

@@ -86,6 +86,12 @@ class BranchStatus:
     """Who holds the namespace's lock."""
     reason: str | None = None
     """Why the state is what it is, where the state alone does not say it."""
+    blocked: bool = False
+    """Whether this code cannot serve it, and waiting does not help."""
+    revision: str | None = None
+    """The revision because of which."""
+    hint: str | None = None
+    """What to do about that."""
     left_out: bool = False
     """Whether a host goes on without it (``on_migration_error``)."""
 

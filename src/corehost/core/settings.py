@@ -69,6 +69,10 @@ class Settings:
     )
     """``"fail"``, or ``"disable"``: go on without a plugin whose migrations cannot be done, and without
     what requires it. A table says it of single plugins, ``"*"`` of the others."""
+    on_database_ahead: Literal["allow", "refuse"] = field(
+        default="allow", metadata={"choices": ("allow", "refuse")}
+    )
+    """Whether an older release may serve a database that is ahead of it, where the two are compatible."""
     wait_timeout: timedelta = timedelta(minutes=10)
     """How long to wait without any progress by anybody."""
     lock_timeout: timedelta = timedelta(seconds=1)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from corehost.core.errors import IncompatibleDatabase
 from corehost.core.graph import Graph
+from corehost.core.lineage import UNRECORDED, Lineage
 from corehost.core.results import BranchState, BranchStatus, LockHolder
 from corehost.core.revision import Node
 from corehost.core.state import DatabaseState, LedgerBranch
 from corehost.core.tree import BranchTree
-
-Lineage = Mapping[str, tuple[str, ...]]
-"""Revision -> its parents, as the ledger recorded them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,15 +24,29 @@ class Standing:
     """``ahead`` or ``diverged``, or None where the code knows every row."""
     reason: str | None = None
     """Why."""
+    blocked: bool = False
+    """Whether this code cannot serve this branch, and nothing of it may be run."""
+    revision: str | None = None
+    """The revision that blocks it."""
+    hint: str | None = None
+    """What to do about it."""
 
-    @property
-    def blocked(self) -> bool:
-        """Whether nothing of the branch may be run."""
-        return self.state == "diverged"
+    def error(self, tree: BranchTree) -> IncompatibleDatabase:
+        """Why nothing of a branch may be run."""
+        where = tree.where(self.revision)
+        return IncompatibleDatabase(self.reason or "the database has diverged", where=where, hint=self.hint)
 
 
-def standing(tree: BranchTree, state: DatabaseState, lineage: Lineage) -> Standing:
-    """Judge one branch; ``lineage`` matters only where the database has rows that the code does not."""
+def standing(
+    tree: BranchTree, state: DatabaseState, lineage: Lineage, *, refuse_ahead: bool = False
+) -> Standing:
+    """Judge one branch; ``lineage`` matters only where the database has rows that the code does not.
+
+    ``ahead``: the database has more than this code knows. It fits where the ledger has recorded what lies
+    between, nothing of it is a contract step, and whatever of this code is pending was known to the code
+    that went further; ``refuse_ahead`` refuses even that. ``diverged``: two lineages that part ways, or
+    revisions of which nothing is recorded.
+    """
     name, namespace = tree.branch.name, tree.branch.namespace
     rows = state.rows.get(name, ())
     left = state.ledger_heads(namespace)
@@ -44,35 +57,119 @@ def standing(tree: BranchTree, state: DatabaseState, lineage: Lineage) -> Standi
             state="diverged",
             reason=f"version table {namespace.schema}.{namespace.version_table} {what}, "
             f"but the ledger has {', '.join(left)} applied",
+            blocked=True,
         )
     unknown = tree.unknown(rows)
     if not unknown:
         return Standing(rows=rows)
-    ancestors = _ancestors(unknown, lineage)
-    known = tuple(sorted({*rows, *ancestors} & tree.revisions.keys()))
-    applied = tree.closure(known)
-    listed = ", ".join(unknown)
-    if applied >= set(tree.target_heads) and all(row in lineage for row in unknown):
-        return Standing(rows=known, state="ahead", reason=f"the database has {listed}, newer than this code")
-    return Standing(
-        rows=known, state="diverged", reason=f"the database has {listed}, which this code does not know"
+    applied = lineage.closure(unknown)
+    known = tuple(sorted({*rows, *applied} & tree.revisions.keys()))
+    return (
+        _unrecorded(tree, unknown, lineage, known)
+        or _parted(tree, unknown, lineage, known)
+        or _ahead(tree, applied - tree.revisions.keys(), lineage, known, refuse_ahead=refuse_ahead)
     )
 
 
-def _ancestors(revisions: tuple[str, ...], lineage: Lineage) -> set[str]:
-    seen: set[str] = set()
-    stack = list(revisions)
-    while stack:
-        revision = stack.pop()
-        if revision not in seen:
-            seen.add(revision)
-            stack.extend(lineage.get(revision, ()))
-    return seen
+def _unrecorded(
+    tree: BranchTree, unknown: tuple[str, ...], lineage: Lineage, known: tuple[str, ...]
+) -> Standing | None:
+    strange = [row for row in unknown if row not in lineage.revisions]
+    if not strange:
+        return None
+    return Standing(
+        rows=known,
+        state="diverged",
+        reason=f"the database has {', '.join(strange)}, which this code does not know, and of which nothing"
+        " is recorded",
+        blocked=True,
+        revision=strange[0],
+        hint="deploy the version that has it",
+    )
 
 
-def standings(graph: Graph, state: DatabaseState, lineages: Mapping[str, Lineage]) -> Mapping[str, Standing]:
+def _parted(
+    tree: BranchTree, unknown: tuple[str, ...], lineage: Lineage, known: tuple[str, ...]
+) -> Standing | None:
+    """Something of this code is pending that the code which went further did not know either."""
+    pending = tree.wanted - tree.closure(known)
+    for row in unknown:
+        if strange := sorted(pending - lineage.known_to_applier(row)):
+            return Standing(
+                rows=known,
+                state="diverged",
+                reason=f"this code has {', '.join(strange)}, which is not applied, and the database has"
+                f" {_shipped(row, lineage)}, made by code that does not know {strange[0]}",
+                blocked=True,
+                revision=strange[0],
+                hint="deploy a version that has both",
+            )
+    return None
+
+
+def _ahead(
+    tree: BranchTree,
+    between: Collection[str],
+    lineage: Lineage,
+    known: tuple[str, ...],
+    *,
+    refuse_ahead: bool,
+) -> Standing:
+    newest = _newest(between, lineage)
+    contracts = _newest(
+        [r for r in between if r not in lineage.revisions or lineage.revisions[r].contracts], lineage
+    )
+    if contracts and not tree.branch.is_ledger:  # the ledger only ever grows
+        listed = ", ".join(_shipped(revision, lineage) for revision in contracts)
+        return Standing(
+            rows=known,
+            state="ahead",
+            reason=f"the database has {listed}, a contract step: older code cannot go on",
+            blocked=True,
+            revision=contracts[0],
+            hint=_deploy(contracts, lineage),
+        )
+    reason = f"the database has {', '.join(newest)}, newer than this code"
+    if refuse_ahead and not tree.branch.is_ledger:
+        return Standing(
+            rows=known,
+            state="ahead",
+            reason=reason,
+            blocked=True,
+            revision=newest[0],
+            hint=f'{_deploy(newest, lineage)}, or set on_database_ahead = "allow"',
+        )
+    return Standing(rows=known, state="ahead", reason=reason)
+
+
+def _newest(revisions: Collection[str], lineage: Lineage) -> list[str]:
+    """Those that no other of them descends from, sorted."""
+    return sorted(
+        one
+        for one in revisions
+        if not any(one in lineage.closure([other]) for other in revisions if other != one)
+    )
+
+
+def _shipped(revision: str, lineage: Lineage) -> str:
+    recorded = lineage.revisions.get(revision)
+    return f"{revision} of {recorded.shipped_by}" if recorded and recorded.shipped_by else revision
+
+
+def _deploy(revisions: Collection[str], lineage: Lineage) -> str:
+    recorded = [lineage.revisions[r].shipped_by for r in revisions if r in lineage.revisions]
+    needed = [text for text in dict.fromkeys(recorded) if text]
+    return f"deploy {' and '.join(needed)} or newer" if needed else "deploy the version that has it"
+
+
+def standings(
+    graph: Graph, state: DatabaseState, lineages: Mapping[str, Lineage], *, refuse_ahead: bool = False
+) -> Mapping[str, Standing]:
     """The standing of every branch that was read; ``lineages`` has one for each that needs it."""
-    return {name: standing(graph.trees[name], state, lineages.get(name, {})) for name in state.rows}
+    return {
+        name: standing(graph.trees[name], state, lineages.get(name, UNRECORDED), refuse_ahead=refuse_ahead)
+        for name in state.rows
+    }
 
 
 def needing_lineage(graph: Graph, state: DatabaseState) -> tuple[str, ...]:
@@ -110,6 +207,9 @@ def branch_status(
         pending=tuple(node.revision for node in pending),
         lock=holder,
         reason=reason,
+        blocked=standing.blocked or judged == "in_doubt",
+        revision=standing.revision,
+        hint=standing.hint,
     )
 
 

@@ -65,6 +65,8 @@ class StepRunner:
     branch: Branch
     settings: Settings
     pass_id: uuid.UUID
+    release: str
+    """The digest of the code that runs the pass."""
     observer: Observer
     contexts: StepContexts
     """The context managers to be entered around a step."""
@@ -82,9 +84,7 @@ class StepRunner:
         """
         after = self.runner.rows_after(rows, *step.revisions)
         for attempt in range(1, self.settings.lock_attempts + 1):
-            record = StepRecord(
-                step, self.branch, pass_id=self.pass_id, required=required, action=_action(step)
-            )
+            record = self._record(step, required)
             started_at, began = datetime.now(UTC), time.monotonic()
             try:
                 self._try(step, record, rows, after, settle=settle, began=began, has_ledger=has_ledger)
@@ -132,9 +132,7 @@ class StepRunner:
             if step.at_once:
                 execute(self.connection, sql.RESET_ROLE)  # the bootstrap may have taken one
             for other in step.also:
-                StepRecord(other, self.branch, pass_id=self.pass_id, action=_action(step)).add(
-                    self.connection
-                )
+                self._record(other, action=_action(step)).add(self.connection)
             now = record.finish(
                 self.connection, before=before, after=after, settle=settle, duration_ms=_ms_since(began)
             )
@@ -150,6 +148,17 @@ class StepRunner:
                 self.runner.upgrade(step, connection, finish)
         if record.started:
             self.session.forget()
+
+    def _record(self, step: Step, required: Sequence[str] = (), *, action: str | None = None) -> StepRecord:
+        return StepRecord(
+            step,
+            self.branch,
+            pass_id=self.pass_id,
+            required=required,
+            action=action or _action(step),
+            release=self.release,
+            knows_releases=not self.branch.is_ledger,
+        )
 
     def _failed(
         self, step: Step, record: StepRecord, error: BaseException, began: float, *, has_ledger: bool

@@ -21,10 +21,11 @@ from corehost.core.revision import Node
 from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
+from corehost.migrate.context import PassContext
 from corehost.migrate.findings import Findings
 from corehost.migrate.link import Link
 from corehost.migrate.waiting import Waiting
-from corehost.migrate.work import NamespaceWork, PassContext, diverged
+from corehost.migrate.work import NamespaceWork
 from corehost.postgres.connect import Connector, is_passing, translated_errors
 from corehost.postgres.ledger import without_secrets
 from corehost.readiness.look import look
@@ -64,7 +65,6 @@ class MigrationPass:
         self._pace = Pace(context.settings.wait_timeout, sleep=self.stop.sleep)
         self._link = Link(connector, context.settings, self.stop)
         self._runners: dict[str, BranchRunner] = {}
-        self._compiled: set[Node] = set()
         self._first_look = True
         self._announced, self._ready, self._tried_late = False, False, False
         self._last_warning = ""
@@ -132,7 +132,7 @@ class MigrationPass:
         graph, context = self._context.graph, self._context
         self._pace.look_begins()
         connection = self._link.open()
-        state, standings = look(connection, graph)
+        state, standings = look(connection, graph, policy=context.policy)
         self._findings.settle_doubtful(connection, has_ledger=state.has_ledger)
         rows = {name: standing.rows for name, standing in standings.items()}
         pending = graph.pending(rows, context.only)
@@ -147,7 +147,7 @@ class MigrationPass:
             self._first_look = False
             context.old_failures = frozenset(attempt.id for attempt in state.open_steps.values())
             for name, standing in standings.items():
-                if standing.state == "ahead":
+                if standing.state == "ahead" and not standing.blocked:
                     _log.warning("branch %s: %s", name, standing.reason)
         context.observer.planned(len(view.frontier))
         return view
@@ -205,14 +205,14 @@ class MigrationPass:
         """
         blocked_before = len(self._findings.blocked)
         pending = self._findings.of_use(self._context.graph.pending(view.rows, self._context.only))
-        for node in sorted(pending - self._compiled):
+        for node in sorted(pending - self._context.compiled):
             try:
                 self._context.facts(node)
             except GraphError as error:
                 if node.branch == self._context.only or not self._context.settings.is_optional(node.branch):
                     raise
                 self._findings.blocked[node.branch] = error
-            self._compiled.add(node)
+            self._context.compiled.add(node)
         return len(self._findings.blocked) - blocked_before
 
     def _leave_out(self, state: DatabaseState, pending: frozenset[Node]) -> None:
@@ -284,10 +284,10 @@ class MigrationPass:
         graph = self._context.graph
         for name in graph.wanted(self._context.only):
             if (standing := view.standings[name]).blocked:
-                self._findings.blocked[name] = diverged(graph.trees[name], standing)
+                self._findings.blocked[name] = standing.error(graph.trees[name])
         if any(attempt.partial for attempt in view.state.open_steps.values()):
             # A step that only newer code knows: nothing of it is pending here, but is it still running?
-            for status in look_around(self._link.open(), graph).branches:
+            for status in look_around(self._link.open(), graph, policy=self._context.policy).branches:
                 if status.state == "in_doubt" and status.branch in graph.wanted(self._context.only):
                     self._findings.blocked[status.branch] = IncompatibleDatabase(
                         status.reason or "a step is in doubt", where=graph.trees[status.branch].where()

@@ -85,7 +85,9 @@ def _settle(connection: Connection, graph: Graph, tree: BranchTree, node: Node, 
         execute(connection, sql.ROLLED_BACK, (attempt.id,))
         return attempt
     rows = state.rows[node.branch]
-    record = StepRecord(step_at(graph, node), tree.branch, pass_id=uuid.uuid4(), required=())
+    record = StepRecord(
+        step_at(graph, node), tree.branch, pass_id=uuid.uuid4(), knows_releases=state.knows_releases
+    )
     record.adopt(attempt.id)
     connection.autocommit = False
     try:

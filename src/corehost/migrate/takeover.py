@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from corehost.alembic.source import source_facts
 from corehost.core.adoption import Adoption, Tracking
-from corehost.core.errors import ConfigurationError, MigrationError
+from corehost.core.errors import ConfigurationError, GraphError, MigrationError
 from corehost.core.graph import Graph
 from corehost.core.plan import Step, step_at
+from corehost.core.release import release_of
 from corehost.core.revision import Node
 from corehost.core.settings import Settings
 from corehost.core.tree import BranchTree
 from corehost.migrate.settle import locked
 from corehost.postgres.connect import Connection, Connector
 from corehost.postgres.prepare import prepare_version_table
+from corehost.postgres.releases import is_recorded, record_release
 from corehost.postgres.takeover import read_tracking, write_rows
 from corehost.readiness.look import look
 
@@ -96,8 +99,27 @@ def _write(
         revision for revision in tree.order if revision in now and (revision not in was or not has_ledger)
     ]
     removed = [revision for revision in tree.order if revision in was - now]
-    steps: list[Step] = [step_at(graph, Node(tree.branch.name, revision)) for revision in added]
-    write_rows(connection, tree.branch, steps, action=action, before=before, after=rows, reverted=removed)
+    release = release_of(graph)
+    if state.knows_releases and not is_recorded(connection, release):
+        record_release(connection, graph, release, lambda _: None)
+    write_rows(
+        connection,
+        tree.branch,
+        [_read(step_at(graph, Node(tree.branch.name, revision))) for revision in added],
+        action=action,
+        release=release.digest if state.knows_releases else None,
+        before=before,
+        after=rows,
+        reverted=removed,
+    )
     return Stamped(
         branch=tree.branch.name, before=before, after=rows, added=tuple(added), removed=tuple(removed)
     )
+
+
+def _read(step: Step) -> Step:
+    """The step with what its source tells: older code that meets it asks whether it dropped anything."""
+    try:
+        return replace(step, facts=source_facts(step.revision.path))
+    except GraphError:
+        return step

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from corehost.core.errors import IncompatibleDatabase, StepFailed
-from corehost.core.graph import Graph
 from corehost.core.namespace import LEDGER, LEDGER_NAMESPACE
-from corehost.core.plan import Frontier, Plan, Step, step_at
+from corehost.core.plan import Frontier, Step, step_at
 from corehost.core.results import StepResult
-from corehost.core.revision import Node, SourceFacts
-from corehost.core.settings import Settings
+from corehost.core.revision import Node
 from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
-from corehost.core.tree import BranchTree
-from corehost.migrate.attempt import ConnectionLost, StepContexts, StepHook, StepRunner
+from corehost.migrate.attempt import ConnectionLost, StepRunner
+from corehost.migrate.context import PassContext
 from corehost.migrate.findings import Findings
-from corehost.migrate.observer import Observer
-from corehost.migrate.stop import Stop
 from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
 from corehost.postgres.locks import LockSet
@@ -32,6 +27,7 @@ from corehost.postgres.prepare import (
     missing_extensions,
     prepare_version_table,
 )
+from corehost.postgres.releases import is_recorded, record_release
 from corehost.postgres.session import StepSession
 from corehost.readiness.look import look
 
@@ -39,33 +35,6 @@ if TYPE_CHECKING:
     from corehost.alembic.bridge import BranchRunner, Bridge
 
 _log = logging.getLogger("corehost")
-
-
-@dataclass(kw_only=True)
-class PassContext:
-    """What one pass has to do with: given once, the same throughout."""
-
-    graph: Graph
-    settings: Settings
-    facts: Callable[[Node], SourceFacts]
-    """What a revision's source tells; compiles the file, raises RevisionFileError."""
-    contexts: StepContexts
-    """The context managers that plugins and host want around a branch's steps."""
-    before: Callable[[Plan], None] = lambda _: None
-    """Told once, where there is something to do, before the first lock is tried."""
-    step_started: StepHook
-    step_finished: Callable[[Step, StepResult], None]
-    observer: Observer
-    stop: Stop = field(default_factory=Stop)
-    only: str | None = None
-    old_failures: frozenset[int] = frozenset()
-    """The ledger's ids of failures that were there when the pass began: these are tried again."""
-    pass_id: uuid.UUID = field(default_factory=uuid.uuid4)
-
-
-def diverged(tree: BranchTree, standing: Standing) -> IncompatibleDatabase:
-    """Why nothing of a branch may be run."""
-    return IncompatibleDatabase(standing.reason or "the database has diverged", where=tree.where())
 
 
 class NamespaceWork:
@@ -105,8 +74,10 @@ class NamespaceWork:
         graph = self._context.graph
         keys = {self._locks.own, *self._locks.shared}
         covered = frozenset(n for n, t in graph.trees.items() if t.branch.namespace.lock_key in keys)
-        state, judged = look(self._connection, graph, covered)
+        state, judged = look(self._connection, graph, covered, policy=self._context.policy)
         current = {**rows, **{name: judged[name].rows for name in covered}}
+        # Where the database is ahead, the version table has rows that this code does not know.
+        written = dict(state.rows)
         got_on = int(any(rows[name] != current[name] for name in covered))
         blocked_before = len(self._findings.blocked)
         for name in covered:
@@ -116,16 +87,18 @@ class NamespaceWork:
         while (node := self._next(frontier, covered)) is not None:
             self._context.stop.check()
             step = self._step(node)
+            self._record_release(step)
             if not self._prepare(step, state):
                 break
             untouched = node.branch in frontier.at_once and not current[node.branch]
             if untouched and self._may_bootstrap(node.branch):
                 step = self._bootstrap(step)
-            if self._run(step, current, state) is None:
+            if self._run(step, current, written, state) is None:
                 break
-            current[node.branch] = self._runner_of(node.branch).rows_after(
-                current[node.branch], *step.revisions
-            )
+            for known in (current, written):
+                known[node.branch] = self._runner_of(node.branch).rows_after(
+                    known[node.branch], *step.revisions
+                )
             for done in (step, *step.also):
                 frontier.complete(done.node)
             got_on += 1
@@ -138,7 +111,7 @@ class NamespaceWork:
             return
         where = branch.origin.where(branch=name)
         if standing.blocked:
-            self._findings.blocked[name] = diverged(self._context.graph.trees[name], standing)
+            self._findings.blocked[name] = standing.error(self._context.graph.trees[name])
             return
         attempt = state.open_steps.get(branch.namespace)
         if attempt is not None and attempt.partial:
@@ -186,6 +159,22 @@ class NamespaceWork:
             depends_on=step.depends_on,
             facts=self._context.facts(node),
         )
+
+    def _record_release(self, step: Step) -> None:
+        """Write down what this code knows, before it changes anything; once in a pass."""
+        context = self._context
+        if context.is_recorded or step.namespace == LEDGER_NAMESPACE:
+            return
+        release = context.release
+        if not is_recorded(self._connection, release):
+            compiled = context.compiled
+            record_release(
+                self._connection,
+                context.graph,
+                release,
+                lambda node: context.facts(node) if node in compiled else None,
+            )
+        context.is_recorded = True
 
     def _may_bootstrap(self, name: str) -> bool:
         """Whether the namespace is empty but for version tables; asked before the branch's first step."""
@@ -238,7 +227,11 @@ class NamespaceWork:
         return True
 
     def _run(
-        self, step: Step, current: Mapping[str, tuple[str, ...]], state: DatabaseState
+        self,
+        step: Step,
+        current: Mapping[str, tuple[str, ...]],
+        written: Mapping[str, tuple[str, ...]],
+        state: DatabaseState,
     ) -> StepResult | None:
         """Run one step; None where the database must be looked at again."""
         context, name = self._context, step.node.branch
@@ -259,6 +252,7 @@ class NamespaceWork:
             branch=branch,
             settings=context.settings,
             pass_id=context.pass_id,
+            release=context.release.digest,
             observer=context.observer,
             contexts=context.contexts,
             before_step=context.step_started,
@@ -267,7 +261,7 @@ class NamespaceWork:
         try:
             result, failure = runner.run(
                 step,
-                current[name],
+                written[name],
                 required=[f"{n}@{h}" for n in context.graph.first[name] if n != LEDGER for h in current[n]],
                 settle=attempt is not None,
                 has_ledger=state.has_ledger,

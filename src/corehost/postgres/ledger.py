@@ -73,8 +73,11 @@ class StepRecord:
         pass_id: uuid.UUID,
         required: Iterable[str] = (),
         action: str = "upgrade",
+        release: str | None = None,
+        knows_releases: bool = True,
     ):
         self._namespace = step.namespace
+        self._knows_releases = knows_releases  # the ledger's own first revisions make the columns
         self._started_id: int | None = None
         self._values: dict[str, Any] = {
             "key": step.namespace.lock_key,
@@ -93,6 +96,8 @@ class StepRecord:
             "pass_id": str(pass_id),
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "destructive": step.destructive if step.is_read else None,
+            "release": release,
         }
 
     @property
@@ -117,7 +122,7 @@ class StepRecord:
         ):  # a part of the step that was rolled back may have taken it along
             values = {**self._values, "duration_ms": duration_ms}
             try:
-                ((self._started_id,),) = execute(connection, sql.RECORD_STARTED, values)
+                ((self._started_id,),) = execute(connection, self._fit(sql.RECORD_STARTED), values)
             except psycopg.errors.InvalidTextRepresentation as error:
                 if "corehost: lock lost" not in str(error):
                     raise
@@ -139,7 +144,7 @@ class StepRecord:
         Returns the session's settings as the step left them. Raises LockLost or RowsChanged, the
         transaction rolled back by the server, and psycopg's errors.
         """
-        record = sql.FINISH_STARTED if self.started else sql.RECORD_APPLIED
+        record = self._fit(sql.FINISH_STARTED if self.started else sql.RECORD_APPLIED)
         values = {**self._values, "started_id": self._started_id, "duration_ms": duration_ms}
         return commit_rows(
             connection, self._namespace, record, values, before=before, after=after, settle=settle
@@ -147,14 +152,14 @@ class StepRecord:
 
     def add(self, connection: Connection) -> None:
         """Write that the revision is applied, in a transaction that :func:`commit_rows` ends."""
-        execute(connection, sql.ADD_APPLIED, self._values)
+        execute(connection, self._fit(sql.ADD_APPLIED), self._values)
 
     def fail(self, connection: Connection, *, error: str, duration_ms: float) -> None:
         """Record the failure, after the step's transaction was rolled back."""
         execute(connection, sql.RESET_ROLE)
         values = {**self._values, "error": error, "duration_ms": duration_ms, "started_id": self._started_id}
         if not self.started or not execute(connection, sql.FAIL_STARTED, values).rowcount:
-            execute(connection, sql.RECORD_FAILED, values)
+            execute(connection, self._fit(sql.RECORD_FAILED), values)
 
     def is_partial(self, connection: Connection) -> bool:
         """Whether a part of the failed step is committed: its 'started' outlived the roll-back."""
@@ -162,6 +167,9 @@ class StepRecord:
             return False
         execute(connection, sql.RESET_ROLE)  # the revision's own may have been committed along
         return self._is_written(connection)
+
+    def _fit(self, statement: str) -> str:
+        return statement if self._knows_releases else sql.without_releases(statement)
 
     def _is_written(self, connection: Connection) -> bool:
         if not self.started:
@@ -217,13 +225,6 @@ def read_history(
     names = [column.name for column in cursor.description or ()]
     entries = [HistoryEntry(**dict(zip(names, row, strict=True))) for row in cursor]
     return tuple(reversed(entries))
-
-
-def read_lineage(connection: Connection, branch: Branch) -> Mapping[str, tuple[str, ...]]:
-    """Revision -> its parents, of every revision that the ledger has applied in a branch."""
-    namespace = branch.namespace
-    cursor = execute(connection, sql.LINEAGE, (namespace.schema, namespace.version_table))
-    return {row[0]: tuple(row[1]) for row in cursor}
 
 
 _SECRETS = re.compile(r"(://[^:/@\s]*:)[^@\s]+(?=@)|(password\s*=\s*)\S+", re.IGNORECASE)

@@ -65,12 +65,6 @@ SELECT -2, row_to_json(s)::text FROM (
   FROM corehost.step WHERE open
 ) s"""
 PARTIAL_STEPS: Final = "SELECT -1, revision FROM corehost.step WHERE open AND partial"
-LINEAGE: Final = """
-SELECT DISTINCT ON (revision) revision, parents, phase, distribution, version
-FROM corehost.step
-WHERE schema_name = %s AND version_table = %s AND outcome = 'applied'
-ORDER BY revision, id DESC
-"""
 
 # --- locks -----------------------------------------------------------------------------------------
 
@@ -181,10 +175,11 @@ FROM held, found;
 COMMIT
 """
 _STEP_COLUMNS: Final = """schema_name, version_table, branch, revision, action, parents, depends_on, required,
-  phase, distribution, version, corehost_version, pass_id, host, pid, backend_pid"""
+  phase, distribution, version, corehost_version, pass_id, host, pid, backend_pid, destructive, release"""
 _STEP_VALUES: Final = """%(schema_name)s, %(version_table)s, %(branch)s, %(revision)s, %(action)s,
   %(parents)s::text[], %(depends_on)s::text[], %(required)s::text[], %(phase)s, %(distribution)s, %(version)s,
-  %(corehost_version)s, %(pass_id)s::uuid, %(host)s, %(pid)s, pg_catalog.pg_backend_pid()"""
+  %(corehost_version)s, %(pass_id)s::uuid, %(host)s, %(pid)s, pg_catalog.pg_backend_pid(),
+  %(destructive)s::boolean, %(release)s::text"""
 _DURATION: Final = "make_interval(secs => %(duration_ms)s / 1000.0)"
 _INSERT_APPLIED: Final = f"""
   INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, started_at, finished_at, duration_ms)
@@ -264,6 +259,13 @@ FROM corehost.step
 WHERE %(branch)s::text IS NULL OR branch = %(branch)s
 ORDER BY id DESC LIMIT %(limit)s
 """
+
+
+def without_releases(statement: str) -> str:
+    """The same for a ledger that has no columns of releases yet."""
+    for part in (", destructive, release", ",\n  %(destructive)s::boolean, %(release)s::text"):
+        statement = statement.replace(part, "")
+    return statement
 
 
 def finish_statement(namespace: Namespace, record: str) -> str:

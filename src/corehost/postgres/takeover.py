@@ -39,12 +39,14 @@ def write_rows(
     steps: Iterable[Step],
     *,
     action: str,
+    release: str | None,
     before: Sequence[str],
     after: Sequence[str],
     reverted: Sequence[str] = (),
 ) -> None:
     """Write a branch's version rows, and into the ledger the revisions that are applied and those that
-    are not any more; one transaction, under the namespace's lock.
+    are not any more; one transaction, under the namespace's lock. ``release`` is None where the ledger
+    is too old to know of any.
 
     Raises LockLost and RowsChanged, nothing written.
     """
@@ -52,7 +54,14 @@ def write_rows(
     connection.autocommit = False
     try:
         for step in steps:
-            StepRecord(step, branch, pass_id=uuid.uuid4(), action=action).add(connection)
+            StepRecord(
+                step,
+                branch,
+                pass_id=uuid.uuid4(),
+                action=action,
+                release=release,
+                knows_releases=release is not None,
+            ).add(connection)
         values = {
             "key": namespace.lock_key,
             "schema_name": namespace.schema,

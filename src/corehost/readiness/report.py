@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
 
 from corehost.core.branch import Origin
 from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase, WaitTimedOut
 from corehost.core.graph import Graph
 from corehost.core.leave_out import leave_out
 from corehost.core.plan import Frontier
+from corehost.core.policy import DEFAULT, Policy
 from corehost.core.results import BranchStatus
 from corehost.core.revision import Node
 from corehost.core.standing import branch_status, orphans
@@ -22,8 +22,6 @@ from corehost.postgres.locks import holders
 from corehost.postgres.prepare import invalid_indexes
 from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
-
-_WRONG: Final = ("failed", "diverged", "in_doubt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,23 +44,18 @@ class Look:
     def unservable(self) -> IncompatibleDatabase | None:
         """Why waiting cannot help, where it cannot."""
         for status in self.branches:
-            if status.state in ("diverged", "in_doubt") and not status.left_out:
+            if status.blocked and not status.left_out:
                 return IncompatibleDatabase(
-                    status.reason or status.state, where=status.origin.where(branch=status.branch)
+                    status.reason or status.state,
+                    where=replace(status.origin.where(branch=status.branch), revision=status.revision),
+                    hint=status.hint,
                 )
         return None
 
 
-def _never(_: str) -> bool:
-    return False
-
-
-def look_around(connection: Connection, graph: Graph, *, optional: Callable[[str], bool] = _never) -> Look:
-    """Look at all branches: no lock, no write; works for a reader, on a standby, through a pooler.
-
-    ``optional`` says which branches the host goes on without where they cannot be migrated.
-    """
-    state, standings = look(connection, graph)
+def look_around(connection: Connection, graph: Graph, *, policy: Policy = DEFAULT) -> Look:
+    """Look at all branches: no lock, no write; works for a reader, on a standby, through a pooler."""
+    state, standings = look(connection, graph, policy=policy)
     rows = {name: standing.rows for name, standing in standings.items()}
     by_branch: dict[str, list[Node]] = {name: [] for name in graph.trees}
     pending = graph.pending(rows)
@@ -73,7 +66,7 @@ def look_around(connection: Connection, graph: Graph, *, optional: Callable[[str
     if any(attempt.partial and not attempt.failed for attempt in state.open_steps.values()):
         # Its holder may have finished between the two statements: an open step without a holder
         # counts only if it is still open when nobody is seen to hold the lock.
-        state, standings = look(connection, graph)
+        state, standings = look(connection, graph, policy=policy)
     found = [
         branch_status(
             tree, standings[name], state, pending=tuple(by_branch[name]), holder=held.get(keys[name])
@@ -81,10 +74,12 @@ def look_around(connection: Connection, graph: Graph, *, optional: Callable[[str
         for name, tree in graph.trees.items()
     ]
     found = [_with_indexes(connection, status) if status.state == "in_doubt" else status for status in found]
-    wrong = {s.branch for s in found if s.state in _WRONG and _is_of_this_version(graph, state, s)}
-    left_out = leave_out(graph, wrong, pending, optional)
+    wrong = {
+        s.branch for s in found if s.blocked or (s.state == "failed" and _is_of_this_version(graph, state, s))
+    }
+    left_out = leave_out(graph, wrong, pending, policy.optional)
     found = [replace(s, left_out=True) if s.branch in left_out else s for s in found]
-    ready = not any((s.pending or s.state in ("diverged", "in_doubt")) and not s.left_out for s in found)
+    ready = not any((s.pending or s.blocked) and not s.left_out for s in found)
     found += [
         BranchStatus(
             branch=known.branch,
@@ -103,7 +98,7 @@ def look_around(connection: Connection, graph: Graph, *, optional: Callable[[str
 def _is_of_this_version(graph: Graph, state: DatabaseState, status: BranchStatus) -> bool:
     """A failure of another version says nothing of this one, which nobody may have tried yet."""
     attempt = state.open_steps.get(graph.trees[status.branch].branch.namespace)
-    return status.state != "failed" or (attempt is not None and attempt.version == status.origin.version)
+    return attempt is not None and attempt.version == status.origin.version
 
 
 def _with_indexes(connection: Connection, status: BranchStatus) -> BranchStatus:
@@ -114,13 +109,13 @@ def _with_indexes(connection: Connection, status: BranchStatus) -> BranchStatus:
     return replace(status, reason=f"{status.reason}; INVALID there: index {', '.join(invalid)}")
 
 
-def is_current(connection: Connection, graph: Graph) -> bool:
+def is_current(connection: Connection, graph: Graph, *, policy: Policy = DEFAULT) -> bool:
     """Whether nothing is pending and nothing keeps this code from serving: the cheapest look."""
-    state, standings = look(connection, graph)
+    state, standings = look(connection, graph, policy=policy)
     if any(standing.blocked for standing in standings.values()):
         return False
     if any(attempt.partial for attempt in state.open_steps.values()):
-        return look_around(connection, graph).ready
+        return look_around(connection, graph, policy=policy).ready
     return not graph.pending({name: standing.rows for name, standing in standings.items()})
 
 
@@ -130,7 +125,7 @@ def wait_until_ready(
     *,
     timeout: timedelta,
     waiting: Callable[[str], None] = lambda _: None,
-    optional: Callable[[str], bool] = _never,
+    policy: Policy = DEFAULT,
 ) -> Look:
     """Look, without any lock, until the database is ready for this code.
 
@@ -146,7 +141,7 @@ def wait_until_ready(
         problem: DatabaseUnavailable | None = None
         try:
             with translated_errors(), connector.open() as connection:
-                seen = look_around(connection, graph, optional=optional)
+                seen = look_around(connection, graph, policy=policy)
         except DatabaseUnavailable as error:
             if error.__cause__ is not None and not is_passing(error.__cause__):
                 raise

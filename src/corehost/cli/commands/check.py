@@ -58,6 +58,7 @@ def _look(run: Invocation, connection: Connection) -> Look | None:
     from corehost.readiness import is_current, look_around
 
     graph = run.installation.graph
-    if is_current(connection, graph):
+    policy = run.installation.policy
+    if is_current(connection, graph, policy=policy):
         return None
-    return look_around(connection, graph, optional=run.settings.is_optional)
+    return look_around(connection, graph, policy=policy)

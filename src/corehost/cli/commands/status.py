@@ -42,7 +42,7 @@ def _look(run: Invocation) -> Look:
 
     graph = run.installation.graph
     with run.connection() as connection:
-        return look_around(connection, graph, optional=run.settings.is_optional)
+        return look_around(connection, graph, policy=run.installation.policy)
 
 
 def _watch(run: Invocation) -> None:

@@ -34,7 +34,7 @@ def wait(run: Invocation, timeout: timedelta) -> None:
             graph,
             timeout=timeout,
             waiting=observer.waiting,
-            optional=run.settings.is_optional,
+            policy=run.installation.policy,
         )
     finally:
         run.document["waited_ms"] = round((time.monotonic() - began) * 1000, 3)

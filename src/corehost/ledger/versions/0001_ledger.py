@@ -10,6 +10,7 @@ revision = "0001"
 down_revision = None
 depends_on = None
 branch_labels = None
+phase = "expand"
 
 STATEMENTS = (
     """

@@ -1,0 +1,52 @@
+"""What one pass has to do with: given once, the same throughout."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from corehost.core.graph import Graph
+from corehost.core.plan import Plan, Step
+from corehost.core.policy import DEFAULT, Policy
+from corehost.core.release import Release, release_of
+from corehost.core.results import StepResult
+from corehost.core.revision import Node, SourceFacts
+from corehost.core.settings import Settings
+from corehost.migrate.attempt import StepContexts, StepHook
+from corehost.migrate.observer import Observer
+from corehost.migrate.stop import Stop
+
+
+@dataclass(kw_only=True)
+class PassContext:
+    """What one pass has to do with: given once, the same throughout."""
+
+    graph: Graph
+    settings: Settings
+    facts: Callable[[Node], SourceFacts]
+    """What a revision's source tells; compiles the file, raises RevisionFileError."""
+    contexts: StepContexts
+    """The context managers that plugins and host want around a branch's steps."""
+    before: Callable[[Plan], None] = lambda _: None
+    """Told once, where there is something to do, before the first lock is tried."""
+    step_started: StepHook
+    step_finished: Callable[[Step, StepResult], None]
+    observer: Observer
+    policy: Policy = DEFAULT
+    """What a look is judged by."""
+    stop: Stop = field(default_factory=Stop)
+    only: str | None = None
+    old_failures: frozenset[int] = frozenset()
+    """The ledger's ids of failures that were there when the pass began: these are tried again."""
+    pass_id: uuid.UUID = field(default_factory=uuid.uuid4)
+    compiled: set[Node] = field(default_factory=set)
+    """The revisions whose sources were read."""
+    is_recorded: bool = False
+    """Whether the ledger is known to have this code."""
+
+    @cached_property
+    def release(self) -> Release:
+        """The code that runs the pass."""
+        return release_of(self.graph)
