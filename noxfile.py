@@ -31,6 +31,7 @@ OLDEST, *NEWER = ("3.11", "3.12", "3.13", "3.14")
 EXAMPLES = sorted(str(file.parent) for file in Path("example_plugins").glob("*/pyproject.toml"))
 WORKSPACE = ("-e", ".[embedded]", *(part for example in EXAMPLES for part in ("-e", f"./{example}")))
 TEST_TOOLS = (*WORKSPACE, "--group", "test")
+HOSTS = ("--group", "hosts")
 
 
 def run_tests(session: nox.Session, *tests: str, postgresql: str = "18") -> None:
@@ -48,14 +49,14 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, on the Python that runs nox and PostgreSQL 18."""
-    session.install(*TEST_TOOLS)
+    session.install(*TEST_TOOLS, *HOSTS)
     run_tests(session)
 
 
 @nox.session(python=[OLDEST, *NEWER])
 def tests_all(session: nox.Session) -> None:
     """The tests, on every supported Python that is installed."""
-    session.install(*TEST_TOOLS)
+    session.install(*TEST_TOOLS, *HOSTS)
     run_tests(session)
 
 
@@ -86,7 +87,7 @@ def chaos(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure, and write the figures into the docs; what follows ``--`` names what to measure."""
-    session.install(*TEST_TOOLS)
+    session.install(*TEST_TOOLS, *HOSTS)
     session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": "tests"})
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from corehost.web.health import Endpoints
 from corehost.web.ports import StartableHost
+from corehost.web.prefork import PreforkedHost
 from corehost.web.startup import Startup
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+CATCH_UP: Final = 5.0
+"""How long a request is held by a process that is behind others of its server, in seconds."""
 
 
 class ReadinessGate:
@@ -20,6 +25,10 @@ class ReadinessGate:
     with :meth:`start`: never at construction, since a server that loads the application before it
     forks (gunicorn's ``preload_app``) would leave the thread behind in the parent. To have it begin
     without waiting for a request call :meth:`start` in the worker (gunicorn's ``post_worker_init``).
+
+    Make the gate before the server forks, and its workers make one pass: they take turns, the others
+    find nothing to do. Once one of them is ready, one that is still behind, or new, holds a request
+    for the moment that its own start takes; a probe that said 200 is then true of all of them.
     The host is stopped when the interpreter ends, or by :meth:`stop`. Paths as in
     :class:`corehost.asgi.ReadinessGate`; raises ConfigurationError for one without a leading slash.
     """
@@ -34,7 +43,8 @@ class ReadinessGate:
         live: str | None = "/livez",
     ):
         self.app = app
-        self._startup = Startup(host)
+        self._host = PreforkedHost(host)
+        self._startup = Startup(self._host)
         self._endpoints = Endpoints(self._startup.readiness, health=health, ready=ready, live=live)
 
     def start(self) -> None:
@@ -51,8 +61,17 @@ class ReadinessGate:
         method = environ["REQUEST_METHOD"]
         answer = self._endpoints.answer(method, environ.get("PATH_INFO", ""))
         if answer is None:
-            if self._startup.serving:
+            if self._startup.serving or (self._host.started_before and self._caught_up()):
                 return self.app(environ, start_response)
             answer = self._endpoints.closed(method)
         start_response(f"{answer.status.value} {answer.status.phrase}", list(answer.headers))
         return [answer.body]
+
+    def _caught_up(self) -> bool:
+        """Wait while this process starts; whether requests may pass then."""
+        deadline = time.monotonic() + CATCH_UP
+        while time.monotonic() < deadline and self._startup.readiness().state != "failed":
+            if self._startup.serving:
+                return True
+            time.sleep(0.01)
+        return self._startup.serving
