@@ -20,7 +20,7 @@ from corehost.core.results import MigrationReport, Readiness, StepResult
 from corehost.core.settings import Settings
 from corehost.installation import Installation
 from corehost.lifecycle import Lifecycle
-from corehost.migrate import MigrationPass, Observer, PassContext, Stop
+from corehost.migrate import MigrationPass, Observer, PassContext, PassRequest, Stop
 from corehost.postgres.connect import Connection, Connector
 
 _log = logging.getLogger("corehost")
@@ -83,20 +83,28 @@ class Host:
     def plan(self, *, only: str | None = None) -> Plan:
         """The ordered steps that a pass would run now; changes nothing."""
         installation = self.installation
-        return _with_facts(installation, self._pass(installation, Observer(), only=only).plan())
+        runner = self._pass(installation, Observer(), PassRequest(only=only))
+        return _with_facts(installation, runner.plan())
 
     def migrate(
-        self, *, only: str | None = None, wait: bool = True, observer: Observer | None = None
+        self,
+        *,
+        only: str | None = None,
+        wait: bool = True,
+        allow_destructive: bool = False,
+        observer: Observer | None = None,
     ) -> MigrationReport:
         """Discover, plan, wait for others, apply what is pending.
 
         ``only`` restricts the pass to one branch and what that depends on; ``wait=False`` gives up
-        when somebody else holds a lock. Raises MigrationError, its ``report`` saying what this
+        when somebody else holds a lock; ``allow_destructive`` lets steps pass that
+        ``on_destructive`` refuses. Raises MigrationError, its ``report`` saying what this
         process had applied.
         """
         self._board.set("starting")
         try:
-            report = self._migrate(only, wait, observer or Observer())
+            request = PassRequest(only=only, wait=wait, allow_destructive=allow_destructive)
+            report = self._migrate(request, observer or Observer())
         except BaseException as error:
             self._board.failed(error)
             raise
@@ -115,7 +123,7 @@ class Host:
         """
         self._board.set("starting")
         try:
-            report = self._migrate(None, True, Observer())
+            report = self._migrate(PassRequest(), Observer())
             self._lifecycle = Lifecycle(self.installation)
             self._lifecycle.start(self)
         except BaseException as error:
@@ -165,10 +173,10 @@ class Host:
     ) -> None:
         await asyncio.to_thread(self.stop)
 
-    def _migrate(self, only: str | None, wait: bool, observer: Observer) -> MigrationReport:
+    def _migrate(self, request: PassRequest, observer: Observer) -> MigrationReport:
         installation = self.installation
         self._go_on_without(frozenset())  # what failed is tried again, its hooks with it
-        runner = self._pass(installation, Both(self._board, observer), only=only, wait=wait)
+        runner = self._pass(installation, Both(self._board, observer), request)
         hook = self.hook
         report = MigrationReport()
         self._stop = runner.stop
@@ -191,9 +199,7 @@ class Host:
         gone = sorted(name for name in names if manager.has_plugin(name))
         self._without = {name: manager.unregister(name=name) for name in gone}
 
-    def _pass(
-        self, installation: Installation, observer: Observer, *, only: str | None, wait: bool = True
-    ) -> MigrationPass:
+    def _pass(self, installation: Installation, observer: Observer, request: PassRequest) -> MigrationPass:
         hook = installation.discovery.manager.hook
 
         def contexts(branch: Branch) -> Sequence[AbstractContextManager[Any]]:
@@ -224,9 +230,10 @@ class Host:
             step_started=lambda step: hook.corehost_step_started(step=step),
             step_finished=finished,
             observer=observer,
-            only=only,
+            only=request.only,
+            allow_destructive=request.allow_destructive,
         )
-        return MigrationPass(context, self._connector, wait=wait)
+        return MigrationPass(context, self._connector, wait=request.wait)
 
 
 def _with_facts(installation: Installation, plan: Plan) -> Plan:

@@ -13,6 +13,7 @@ CorehostError
     ├── StepFailed                a revision failed and was recorded (exit 1)
     ├── PoolerRefused             the connection goes through a transaction pooler (exit 2)
     ├── IncompatibleDatabase      this code cannot serve this database (exit 5)
+    │   └── DestructiveStepRefused  what is pending would drop data, and the settings refuse that
     ├── WaitTimedOut              nobody made progress for too long, or the pass took too long (exit 4)
     ├── PluginStartFailed         a plugin's corehost_startup raised (exit 1)
     ├── PassStopped               this process was asked to end (exit 143)
@@ -193,6 +194,12 @@ class IncompatibleDatabase(MigrationError):
 
     code = "incompatible_database"
     exit_code = 5
+
+
+class DestructiveStepRefused(IncompatibleDatabase):
+    """Something pending drops or narrows data, and ``on_destructive`` is ``refuse``; nothing was run."""
+
+    code = "destructive"
 
 
 class WaitTimedOut(MigrationError):

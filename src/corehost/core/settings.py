@@ -73,6 +73,10 @@ class Settings:
         default="allow", metadata={"choices": ("allow", "refuse")}
     )
     """Whether an older release may serve a database that is ahead of it, where the two are compatible."""
+    on_destructive: Literal["allow", "refuse"] = field(
+        default="allow", metadata={"choices": ("allow", "refuse")}
+    )
+    """Whether a step that drops or narrows data, as far as its source shows, may be run as any other."""
     wait_timeout: timedelta = timedelta(minutes=10)
     """How long to wait without any progress by anybody."""
     lock_timeout: timedelta = timedelta(seconds=1)

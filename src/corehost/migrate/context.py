@@ -19,6 +19,20 @@ from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassRequest:
+    """What is asked of one pass."""
+
+    only: str | None = None
+    """One branch and what that depends on; None: all."""
+    wait: bool = True
+    """Whether to wait while somebody else holds a lock."""
+    allow_destructive: bool = False
+    """Whether steps that drop or narrow data may be run although ``on_destructive`` refuses them."""
+    contract: bool = False
+    """Whether contract steps are run now, whatever ``contract_steps`` and ``contract_delay`` say."""
+
+
 @dataclass(kw_only=True)
 class PassContext:
     """What one pass has to do with: given once, the same throughout."""
@@ -38,6 +52,8 @@ class PassContext:
     """What a look is judged by."""
     stop: Stop = field(default_factory=Stop)
     only: str | None = None
+    allow_destructive: bool = False
+    """Whether steps that drop or narrow data may be run although ``on_destructive`` refuses them."""
     old_failures: frozenset[int] = frozenset()
     """The ledger's ids of failures that were there when the pass began: these are tried again."""
     pass_id: uuid.UUID = field(default_factory=uuid.uuid4)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from corehost.core.errors import (
     DatabaseUnavailable,
-    GraphError,
     IncompatibleDatabase,
     MigrationError,
     WaitTimedOut,
@@ -24,6 +23,7 @@ from corehost.migrate.attempt import ConnectionLost
 from corehost.migrate.context import PassContext
 from corehost.migrate.findings import Findings
 from corehost.migrate.link import Link
+from corehost.migrate.vetting import compile_pending, is_others
 from corehost.migrate.waiting import Waiting
 from corehost.migrate.work import NamespaceWork
 from corehost.postgres.connect import Connector, is_passing, translated_errors
@@ -172,7 +172,10 @@ class MigrationPass:
             if locks is None:
                 continue
             try:
-                got_on = self._compile(view)
+                pending = self._context.graph.pending(view.rows, self._context.only)
+                got_on = compile_pending(self._context, self._findings, pending)
+                if is_others(self._context, self._findings, self._link.open(), pending, locks):
+                    return 0
                 work = NamespaceWork(
                     self._context,
                     self._findings,
@@ -197,23 +200,6 @@ class MigrationPass:
         names = {need.branch for need in view.frontier.foreign_needs(node)}
         names.update(self._context.graph.first[node.branch])
         return {self._namespace(name) for name in names if name != LEDGER}
-
-    def _compile(self, view: _View) -> int:
-        """Compile all that is pending before this process's first step: no half pass for a syntax error.
-
-        Returns how many optional branches have one, and are found to be left out.
-        """
-        blocked_before = len(self._findings.blocked)
-        pending = self._findings.of_use(self._context.graph.pending(view.rows, self._context.only))
-        for node in sorted(pending - self._context.compiled):
-            try:
-                self._context.facts(node)
-            except GraphError as error:
-                if node.branch == self._context.only or not self._context.settings.is_optional(node.branch):
-                    raise
-                self._findings.blocked[node.branch] = error
-            self._context.compiled.add(node)
-        return len(self._findings.blocked) - blocked_before
 
     def _leave_out(self, state: DatabaseState, pending: frozenset[Node]) -> None:
         graph, only = self._context.graph, self._context.only

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 @click.option("--plan-only", is_flag=True, help="Show the steps, as 'corehost plan' does; change nothing.")
 @click.option("--branch", metavar="NAME", help="Only this branch and what it depends on.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait while others hold a lock.")
-def migrate(run: Invocation, plan_only: bool, branch: str | None, wait: bool) -> None:
+@click.option("--allow-destructive", is_flag=True, help="Run steps that the setting on_destructive refuses.")
+def migrate(
+    run: Invocation, plan_only: bool, branch: str | None, wait: bool, allow_destructive: bool
+) -> None:
     """Wait for others, apply what is pending, say what was done.
 
     Exit code 0: the database is what this code needs; 1: a revision failed; 4: nobody made progress for the
@@ -34,7 +37,9 @@ def migrate(run: Invocation, plan_only: bool, branch: str | None, wait: bool) ->
     host = run.host
     with progress(quiet=run.quiet) as observer, gently(host.interrupt):
         try:
-            report = host.migrate(only=branch, wait=wait, observer=observer)
+            report = host.migrate(
+                only=branch, wait=wait, allow_destructive=allow_destructive, observer=observer
+            )
             _fill(run, report)
         except MigrationError as error:
             if error.report is not None:

@@ -1,0 +1,56 @@
+"""What is looked at before a process's first step: does all of it compile, and may it destroy anything."""
+
+from __future__ import annotations
+
+from corehost.core.errors import DestructiveStepRefused, GraphError, Where
+from corehost.core.revision import Node
+from corehost.migrate.context import PassContext
+from corehost.migrate.findings import Findings
+from corehost.postgres.connect import Connection
+from corehost.postgres.locks import LockSet, holders
+
+
+def compile_pending(context: PassContext, findings: Findings, pending: frozenset[Node]) -> int:
+    """Compile all that is pending before this process's first step: no half pass for a syntax error.
+
+    Returns how many optional branches have one, and are found to be left out.
+    """
+    blocked_before = len(findings.blocked)
+    for node in sorted(findings.of_use(pending) - context.compiled):
+        try:
+            context.facts(node)
+        except GraphError as error:
+            if node.branch == context.only or not context.settings.is_optional(node.branch):
+                raise
+            findings.blocked[node.branch] = error
+        context.compiled.add(node)
+    return len(findings.blocked) - blocked_before
+
+
+def is_others(
+    context: PassContext, findings: Findings, connection: Connection, pending: frozenset[Node], locks: LockSet
+) -> bool:
+    """Whether what this pass must not run because it destroys data is being run by somebody who may.
+
+    Raises DestructiveStepRefused, naming all of it, where it is nobody's: before any step, so that whoever
+    is refused finds the database as it was.
+    """
+    if context.allow_destructive or context.settings.on_destructive == "allow":
+        return False
+    refused = sorted(
+        node
+        for node in findings.of_use(pending)
+        if node.branch not in findings.blocked and context.facts(node).destructive
+    )
+    if not refused:
+        return False
+    keys = {context.graph.trees[node.branch].branch.namespace.lock_key for node in refused}
+    if holders(connection, sorted(keys - {locks.own})):
+        return True
+    first = refused[0]
+    listed = ", ".join(map(str, refused))
+    raise DestructiveStepRefused(
+        f"{listed} would drop or narrow data, and on_destructive is 'refuse'",
+        where=context.graph.trees[first.branch].where(first.revision) if len(refused) == 1 else Where(),
+        hint="look at it with 'corehost plan', then run 'corehost migrate --allow-destructive'",
+    )
