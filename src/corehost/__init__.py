@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from corehost.core.plan import Plan, Step
     from corehost.core.results import MigrationReport, Readiness, StepResult
+    from corehost.core.rows import progress
     from corehost.core.settings import Settings
     from corehost.core.spec import PluginSpec
     from corehost.hookspecs import hookimpl, hookspec
@@ -75,6 +76,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "hookspec",
+    "progress",
     "schema",
 ]
 
@@ -93,6 +95,7 @@ _ELSEWHERE = {
     "__version__": "corehost.core.version",
     "hookimpl": "corehost.hookspecs",
     "hookspec": "corehost.hookspecs",
+    "progress": "corehost.core.rows",
     "schema": "corehost.schemas",
 }
 

@@ -2,81 +2,80 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from corehost.core.instances import Instance
+from corehost.core.life import Event, after, may_serve
 from corehost.core.plan import Step
-from corehost.core.results import Readiness, StepResult
-from corehost.migrate import Observer
+from corehost.core.results import Readiness
+from corehost.core.rows import rows
+from corehost.migrate.observer import Tally
 from corehost.postgres.ledger import without_secrets
 
 
-class Board(Observer):
+class Board(Tally):
     """The instance's state, as probes read it: one value, replaced whole, so that no reader locks."""
 
-    def __init__(self) -> None:
-        self.readiness = Readiness(ready=False, state="starting", since=datetime.now(UTC))
-        self._steps = 0
-        self._left = 0
+    def __init__(self, *, needs_database: bool = False) -> None:
+        super().__init__()
+        self._needs_database = needs_database
+        self._writing = threading.Lock()  # a pass, a watcher of the database and a stop write
+        self._now = Readiness(ready=False, state="starting", since=datetime.now(UTC))
+        self._step_began = time.monotonic()
 
-    def set(self, state: Any, **details: Any) -> None:
-        """Enter a state, or tell more of it."""
-        since = self.readiness.since if self.readiness.state == state else datetime.now(UTC)
-        self.readiness = Readiness(ready=state == "ready", state=state, since=since, **details)
+    @property
+    def readiness(self) -> Readiness:
+        """The state, with what of it changes from moment to moment; from memory."""
+        now = self._now
+        if now.state != "migrating":
+            return now
+        return replace(now, seconds=time.monotonic() - self._step_began, rows=rows())
 
-    def failed(self, error: BaseException) -> None:
+    def take(self, event: Event, **details: Any) -> None:
+        """Go where an event leads, or tell more of the same state; ``details`` are fields of Readiness."""
+        with self._writing:
+            state = after(self._now.state, event)
+            since = self._now.since if self._now.state == state else datetime.now(UTC)
+            ready = may_serve(state, needs_database=self._needs_database)
+            self._now = Readiness(ready=ready, state=state, since=since, **details)
+
+    def begin(self) -> None:
+        """A pass begins."""
+        self.steps = 0
+        self.take("begin")
+
+    def fail(self, error: BaseException) -> None:
         """The start has failed; probes say why, without secrets."""
         where = getattr(error, "where", None)
-        self.set(
-            "failed",
+        self.take(
+            "fail",
             branch=getattr(where, "branch", None),
             revision=getattr(where, "revision", None),
             message=without_secrets(getattr(error, "message", type(error).__name__)),
         )
 
-    def planned(self, steps: int) -> None:
-        self._steps = max(self._steps, steps)
-        self._left = steps
-
     def waiting(self, message: str) -> None:
-        self.set("waiting", message=message, step=self._steps - self._left, steps=self._steps)
+        """Others hold what is needed; how far the holder is stays until something newer is known."""
+        steps = {"step": self.done, "steps": self.steps} if self.steps else {}
+        self.take("wait", message=message, holder=self._now.holder, **steps)
+
+    def held_by(self, holder: Instance | None) -> None:
+        """How far the one is that is waited for."""
+        with self._writing:
+            if self._now.state == "waiting":
+                self._now = replace(self._now, holder=holder)
 
     def step_started(self, step: Step) -> None:
-        done = self._steps - self._left
-        self.set(
-            "migrating",
+        """This instance begins a step."""
+        self._step_began = time.monotonic()
+        self.take(
+            "step",
             branch=step.node.branch,
             revision=step.node.revision,
-            step=done + 1,
-            steps=self._steps,
+            step=self.done + 1,
+            steps=self.steps,
         )
-
-    def step_finished(self, step: Step, result: StepResult) -> None:
-        self._left -= result.outcome == "applied"
-
-
-class Both(Observer):
-    """Tells two observers."""
-
-    def __init__(self, first: Observer, second: Observer):
-        self._observers = (first, second)
-
-    def planned(self, steps: int) -> None:
-        for observer in self._observers:
-            observer.planned(steps)
-
-    def waiting(self, message: str) -> None:
-        for observer in self._observers:
-            observer.waiting(message)
-
-    def step_started(self, step: Step) -> None:
-        for observer in self._observers:
-            observer.step_started(step)
-
-    def step_finished(self, step: Step, result: StepResult) -> None:
-        for observer in self._observers:
-            observer.step_finished(step, result)
-
-    def retrying(self, step: Step, reason: str, attempt: int) -> None:
-        for observer in self._observers:
-            observer.retrying(step, reason, attempt)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from corehost import schemas
-from corehost.board import Board, Both
+from corehost.board import Board
 from corehost.config import load_settings
 from corehost.core.branch import Branch
 from corehost.core.errors import CorehostError, PassStopped
@@ -20,7 +20,7 @@ from corehost.core.results import MigrationReport, Readiness, StepResult
 from corehost.core.settings import Settings
 from corehost.installation import Installation
 from corehost.lifecycle import Lifecycle
-from corehost.migrate import MigrationPass, Observer, PassContext, PassRequest, Stop
+from corehost.migrate import MigrationPass, Observer, PassContext, PassRequest, Several, Stop
 from corehost.postgres.connect import Connection, Connector
 
 _log = logging.getLogger("corehost")
@@ -101,15 +101,18 @@ class Host:
         ``on_destructive`` refuses. Raises MigrationError, its ``report`` saying what this
         process had applied.
         """
-        self._board.set("starting")
+        self._board.begin()
         try:
             request = PassRequest(only=only, wait=wait, allow_destructive=allow_destructive)
             report = self._migrate(request, observer or Observer())
         except BaseException as error:
-            self._board.failed(error)
+            self._board.fail(error)
             raise
         # Serving may begin only when the start-up hooks are done: start() says so.
-        self._board.set("ready" if report.ready and only is None else "waiting")
+        if report.ready and only is None:
+            self._board.take("finish")
+        else:
+            self._board.waiting("other branches are not up to date")
         return report
 
     async def migrate_async(self, **options: Any) -> MigrationReport:
@@ -121,15 +124,16 @@ class Host:
 
         Raises MigrationError: PluginStartFailed, naming the plugin, where a start-up hook fails.
         """
-        self._board.set("starting")
+        self._board.begin()
         try:
             report = self._migrate(PassRequest(), Observer())
+            self._board.take("passed", message="the plugins start")
             self._lifecycle = Lifecycle(self.installation)
             self._lifecycle.start(self)
         except BaseException as error:
-            self._board.failed(error)
+            self._board.fail(error)
             raise
-        self._board.set("ready")
+        self._board.take("finish")
         return report
 
     def interrupt(self) -> bool:
@@ -152,7 +156,7 @@ class Host:
         self.interrupt()
         lifecycle, self._lifecycle = self._lifecycle, None
         if lifecycle is not None:
-            self._board.set("starting")
+            self._board.take("end", message="the host has stopped")
             lifecycle.stop(self)
 
     def __enter__(self) -> Self:
@@ -176,7 +180,7 @@ class Host:
     def _migrate(self, request: PassRequest, observer: Observer) -> MigrationReport:
         installation = self.installation
         self._go_on_without(frozenset())  # what failed is tried again, its hooks with it
-        runner = self._pass(installation, Both(self._board, observer), request)
+        runner = self._pass(installation, Several(self._board, observer), request)
         hook = self.hook
         report = MigrationReport()
         self._stop = runner.stop

@@ -19,7 +19,7 @@ ERROR = {"code", "message", "branch", "revision", "distribution", "version", "fi
 DOCUMENTS = {
     "migrate": {"applied", "waited_ms", "ready", "left_out"},
     "plan": {"steps", "config_file"},
-    "status": {"ready", "config_file", "branches", "skipped"},
+    "status": {"ready", "config_file", "branches", "instances", "skipped"},
     "check": {"ready", "pending"},
     "wait": {"ready", "waited_ms"},
     "plugins": {"plugins", "config_file"},
@@ -103,6 +103,7 @@ def test_status_of_a_current_branch(shop: Shop) -> None:
         "deferred": [],
         "lock": None,
         "left_out": False,
+        "progress": None,
     }
 
 

@@ -47,7 +47,9 @@ def graph_of(*branches: Branch) -> Graph:
     return Graph(BranchTree(branch, read_tree(branch)) for branch in (ledger_branch(), *branches))
 
 
-def run_pass(url: str, *branches: Branch, **settings: Any) -> MigrationReport:
+def run_pass(
+    url: str, *branches: Branch, observer: Observer | None = None, **settings: Any
+) -> MigrationReport:
     """One pass over these branches; raises as it does."""
     given = Settings(database_url=url, **settings)
     graph = graph_of(*branches)
@@ -58,6 +60,6 @@ def run_pass(url: str, *branches: Branch, **settings: Any) -> MigrationReport:
         contexts=lambda _: [],
         step_started=lambda _: None,
         step_finished=lambda _step, _result: None,
-        observer=Observer(),
+        observer=observer or Observer(),
     )
     return MigrationPass(context, Connector(given)).run()

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from corehost.cli.problems import complain
 from corehost.cli.signals import Interrupted, received
+from corehost.core.instances import Instance
 from corehost.core.plan import Step
 from corehost.core.results import StepResult
+from corehost.core.rows import Rows
 from corehost.migrate.observer import Observer
+
+_SELDOM: Final = 10.0
+"""Seconds between two lines about the same step."""
 
 
 class Quiet(Observer):
@@ -39,12 +45,30 @@ class Lines(Quiet):
     def __init__(self) -> None:
         super().__init__()
         self._waiting: str | None = None
+        self._told_at = 0.0
 
     def waiting(self, message: str) -> None:
         """Once for each new reason: a look comes several times a second."""
         if message != self._waiting:
             self._waiting = message
             complain(message)
+
+    def held_by(self, holder: Instance | None) -> None:
+        """A line now and then, of a holder that tells how far it is."""
+        if holder is not None and self._is_time():
+            complain(f"waiting for {holder}")
+
+    def progressed(self, step: Step, rows: Rows) -> None:
+        """A line now and then."""
+        if self._is_time():
+            complain(f"{step.node} has done {rows}")
+
+    def _is_time(self) -> bool:
+        now = time.monotonic()
+        if now - self._told_at < _SELDOM:
+            return False
+        self._told_at = now
+        return True
 
     def step_started(self, step: Step) -> None:
         """One line."""
@@ -76,11 +100,23 @@ class Live(Lines):
         self._display.update(self._task, total=self._done + steps or None, completed=self._done)
 
     def waiting(self, message: str) -> None:
-        """Shown as long as it lasts."""
-        self._show(message)
+        """Shown as long as it lasts, until the holder is heard of."""
+        if message != self._waiting:
+            self._waiting = message
+            self._show(message)
+
+    def held_by(self, holder: Instance | None) -> None:
+        """Shown in place of the lock."""
+        if holder is not None:
+            self._show(f"waiting for {holder}")
+
+    def progressed(self, step: Step, rows: Rows) -> None:
+        """Shown behind the step."""
+        self._show(f"{step.node}  {step.message}  {rows}")
 
     def step_started(self, step: Step) -> None:
         """Shown as long as it runs."""
+        self._waiting = None
         self._show(f"{step.node}  {step.message}")
 
     def step_finished(self, step: Step, result: StepResult) -> None:

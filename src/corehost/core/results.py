@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from corehost.core.branch import Origin
+from corehost.core.instances import Instance
 from corehost.core.revision import Node
+from corehost.core.rows import Rows
 
 BranchState = Literal[
     "current", "pending", "migrating", "ahead", "diverged", "in_doubt", "failed", "orphaned"
@@ -125,13 +127,35 @@ class Readiness:
     """What is being waited for, or what failed; without secrets."""
     since: datetime | None = None
     """When this state was entered, UTC."""
+    seconds: float | None = None
+    """How long the step has been running."""
+    rows: Rows | None = None
+    """How far the step is, where its revision calls ``corehost.progress``."""
+    holder: Instance | None = None
+    """The instance that is waited for, where it tells how far it is."""
+    plugins: Mapping[str, Readiness] = field(default_factory=lambda: MappingProxyType({}))
+    """Plugin -> its own readiness, of plugins that were added while the host served, or that it goes on
+    without."""
 
     def as_dict(self) -> dict[str, object]:
-        """The JSON body of the health endpoints; parts that are None are left out."""
-        body: dict[str, object] = {"format_version": "1.0", "ready": self.ready, "state": self.state}
+        """The JSON body of the health endpoints; parts that are None or empty are left out."""
+        return {"format_version": "1.0", **self._parts()}
+
+    def _parts(self) -> dict[str, object]:
+        body: dict[str, object] = {"ready": self.ready, "state": self.state}
         for name in ("branch", "revision", "step", "steps", "message"):
             if (value := getattr(self, name)) is not None:
                 body[name] = value
         if self.since is not None:
             body["since"] = self.since.isoformat().replace("+00:00", "Z")
+        if self.seconds is not None:
+            body["seconds"] = round(self.seconds, 1)
+        if self.rows is not None:
+            body["rows_done"] = self.rows.done
+            if self.rows.total is not None:
+                body["rows_total"] = self.rows.total
+        if self.holder is not None:
+            body["holder"] = self.holder.progress()
+        if self.plugins:
+            body["plugins"] = {name: one._parts() for name, one in sorted(self.plugins.items())}
         return body

@@ -72,6 +72,8 @@ class DatabaseState:
     """Whether the ledger's tables exist."""
     knows_releases: bool = False
     """Whether the ledger has the tables of releases, which it had not at first."""
+    knows_instances: bool = False
+    """Whether the ledger has the table of instances, which it had not at first."""
     ledger: Mapping[Namespace, LedgerBranch] = field(default_factory=lambda: MappingProxyType({}))
     """What the ledger knows, of branches that are not installed too."""
     open_steps: Mapping[Namespace, OpenStep] = field(default_factory=lambda: MappingProxyType({}))

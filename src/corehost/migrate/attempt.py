@@ -19,6 +19,7 @@ from corehost.core.branch import Branch
 from corehost.core.errors import MigrationError, StepFailed, Where
 from corehost.core.plan import Step
 from corehost.core.results import StepResult
+from corehost.core.rows import counting
 from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
@@ -140,7 +141,7 @@ class StepRunner:
             self.session.found(*now)
 
         self.before_step(step)
-        with ExitStack() as stack:
+        with counting(), ExitStack() as stack:
             for context in self.contexts(self.branch):
                 stack.enter_context(context)
             self.session.prepare(lock_timeout=step.facts.lock_timeout)

@@ -43,6 +43,11 @@ class Link:
         self._bridge: Any = None
         self._vigil: Vigil | None = None
 
+    @property
+    def backend(self) -> int | None:
+        """The server's process of this connection, once it has been made fit to lock."""
+        return None if self._vigil is None else self._vigil.backend
+
     def open(self) -> Connection:
         """The connection, a new one where there is none. Raises as Connector.open does."""
         if self.connection is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from corehost.core.errors import (
@@ -20,9 +20,11 @@ from corehost.core.revision import Node
 from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
+from corehost.migrate.beacon import Beacon
 from corehost.migrate.context import PassContext
 from corehost.migrate.findings import Findings
 from corehost.migrate.link import Link
+from corehost.migrate.observer import Several
 from corehost.migrate.vetting import compile_pending, is_others
 from corehost.migrate.waiting import Waiting
 from corehost.migrate.work import NamespaceWork
@@ -57,7 +59,6 @@ class MigrationPass:
     """
 
     def __init__(self, context: PassContext, connector: Connector, *, wait: bool = True):
-        self._context = context
         self._wait = wait
         self._findings = Findings()
         self.stop = context.stop
@@ -68,13 +69,12 @@ class MigrationPass:
         self._first_look = True
         self._announced, self._ready, self._tried_late = False, False, False
         self._last_warning = ""
-        settings = context.settings
-        self._waiting = Waiting(
-            self._pace,
-            context.observer,
-            timeout=settings.wait_timeout,
-            stuck_after=settings.holder_idle_timeout,
+        versions = {name: tree.branch.origin.version for name, tree in context.graph.trees.items()}
+        self._beacon = Beacon(
+            connector, context.observer, branches=versions, backend=lambda: self._link.backend
         )
+        self._context = replace(context, observer=Several(self._beacon, context.observer))
+        self._waiting = Waiting(self._pace, self._context, self._beacon)
 
     def plan(self) -> Plan:
         """What a pass would run now; changes nothing. Raises as :meth:`run` does."""
@@ -100,6 +100,7 @@ class MigrationPass:
             raise
         finally:
             self.stop.close()
+            self._beacon.end(self._link.connection)
             self._link.close()
         return self._findings.report(ready=self._ready, waited=self._pace.waited)
 
@@ -215,21 +216,7 @@ class MigrationPass:
     def _await(self, view: _View) -> None:
         """Somebody else has what is ready: say so, let the connection go, look again in a while."""
         ready = view.frontier.ready()
-        rests = {
-            node: rest
-            for node in ready
-            if (rest := view.state.rest_of(self._context.graph.trees[node.branch].branch))
-        }
-        also = "; ".join(
-            f"revision {node}, which has failed and is tried again in {rest:.0f} s"
-            for node, rest in rests.items()
-        )
-        message = self._waiting.look(
-            self._link.connection,
-            {self._namespace(node.branch) for node in ready},
-            view.state.fingerprint(),
-            also=also or None,
-        )
+        message = self._waiting.look(self._link.connection, ready, view.state)
         if not self._wait:
             raise WaitTimedOut(f"not waiting: {message}")
         self._link.rest(self._namespace(n.branch) for n in ready if n.branch not in self._findings.blocked)

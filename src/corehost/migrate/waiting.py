@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from corehost.core.errors import WaitTimedOut
-from corehost.core.namespace import Namespace
 from corehost.core.results import LockHolder
-from corehost.migrate.observer import Observer
+from corehost.core.revision import Node
+from corehost.core.state import DatabaseState
+from corehost.migrate.beacon import Beacon
+from corehost.migrate.context import PassContext
 from corehost.postgres.connect import Connection
 from corehost.postgres.locks import holders, terminate
 from corehost.readiness.pace import Pace
@@ -22,28 +22,32 @@ _log = logging.getLogger("corehost")
 class Waiting:
     """Keeps account of who holds what across the looks of a waiting pass."""
 
-    def __init__(self, pace: Pace, observer: Observer, *, timeout: timedelta, stuck_after: timedelta):
+    def __init__(self, pace: Pace, context: PassContext, beacon: Beacon):
         self._pace = pace
-        self._observer = observer
-        self._timeout = timeout.total_seconds()
-        self._stuck_after = stuck_after.total_seconds()
+        self._beacon = beacon
+        self._graph = context.graph
+        self._observer = context.observer
+        self._timeout = context.settings.wait_timeout.total_seconds()
+        self._stuck_after = context.settings.holder_idle_timeout.total_seconds()
         self._stuck_since: dict[tuple[int, str], float] = {}
 
-    def look(
-        self, connection: Connection | None, namespaces: Iterable[Namespace], seen: Any, *, also: str | None
-    ) -> str:
-        """See who holds these namespaces, and tell; returns what is being waited for.
+    def look(self, connection: Connection | None, ready: Sequence[Node], state: DatabaseState) -> str:
+        """See who holds the namespaces of what is ready, and tell; returns what is being waited for.
 
         Raises WaitTimedOut when nobody has made progress for ``wait_timeout``.
         """
-        schemas = {namespace.lock_key: namespace.schema for namespace in namespaces}
+        branches = {node: self._graph.trees[node.branch].branch for node in ready}
+        schemas = {branch.namespace.lock_key: branch.namespace.schema for branch in branches.values()}
         found = holders(connection, sorted(schemas)) if connection is not None else {}
         if connection is not None:
             self._end_stuck(connection, found)
-        message = _message(found, schemas, also)
+        rests = {node: rest for node, branch in branches.items() if (rest := state.rest_of(branch))}
+        message = _message(found, schemas, rests)
         self._observer.waiting(message)
+        if state.knows_instances:
+            self._beacon.on_look(connection, {holder.pid for holder in found.values()})
         sinces = tuple(sorted((h.pid, h.since) for h in found.values() if h.since))
-        self._pace.note((seen, sinces), active=any(holder.active for holder in found.values()))
+        self._pace.note((state.fingerprint(), sinces), active=any(holder.active for holder in found.values()))
         if self._pace.timed_out:
             raise WaitTimedOut(
                 f"nobody has made progress for {self._timeout:g} s: {message}",
@@ -74,11 +78,14 @@ class Waiting:
                 terminate(connection, pid)
 
 
-def _message(found: Mapping[int, LockHolder], schemas: Mapping[int, str], also: str | None) -> str:
+def _message(found: Mapping[int, LockHolder], schemas: Mapping[int, str], rests: Mapping[Node, float]) -> str:
     parts = [
         f"namespace {schemas[key]!r}, held by pid {holder.pid} ({holder.application_name or 'no name'})"
         + (f" since {holder.since:%Y-%m-%dT%H:%M:%SZ}" if holder.since else "")
         for key, holder in sorted(found.items(), key=lambda item: schemas[item[0]])
     ]
-    parts += [also] if also else []
+    parts += [
+        f"revision {node}, which has failed and is tried again in {rest:.0f} s"
+        for node, rest in rests.items()
+    ]
     return f"waiting for {'; '.join(parts)}" if parts else "waiting for a namespace that was just given back"

@@ -17,6 +17,7 @@ from corehost.postgres.connect import Connection, execute
 
 _LEDGER_TABLES = ("branch", "step")
 _RELEASES = "release_branch"
+_INSTANCES = "instance"
 
 
 def read_state(connection: Connection, branches: Iterable[Branch]) -> DatabaseState:
@@ -37,7 +38,7 @@ def read_state(connection: Connection, branches: Iterable[Branch]) -> DatabaseSt
 
 def _existing(connection: Connection, branches: Sequence[Branch]) -> set[tuple[str, str]]:
     names = [(b.namespace.schema, b.namespace.version_table) for b in branches]
-    names += [(LEDGER, table) for table in (*_LEDGER_TABLES, _RELEASES)]
+    names += [(LEDGER, table) for table in (*_LEDGER_TABLES, _RELEASES, _INSTANCES)]
     cursor = execute(connection, sql.EXISTING_TABLES, ([n[0] for n in names], [n[1] for n in names]))
     return {(schema, table) for schema, table in cursor}
 
@@ -75,6 +76,7 @@ def _read(
         without_table=frozenset(without_table),
         has_ledger=has_ledger,
         knows_releases=has_ledger and (LEDGER, _RELEASES) in existing,
+        knows_instances=has_ledger and (LEDGER, _INSTANCES) in existing,
         ledger=ledger,
         open_steps=open_steps,
     )

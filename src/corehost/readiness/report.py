@@ -10,6 +10,7 @@ from datetime import timedelta
 from corehost.core.branch import Origin
 from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase, WaitTimedOut
 from corehost.core.graph import Graph
+from corehost.core.instances import Instance
 from corehost.core.leave_out import leave_out
 from corehost.core.plan import Frontier
 from corehost.core.policy import DEFAULT, Policy
@@ -18,6 +19,7 @@ from corehost.core.revision import Node
 from corehost.core.standing import branch_status, orphans
 from corehost.core.state import DatabaseState
 from corehost.postgres.connect import Connection, Connector, is_passing, translated_errors
+from corehost.postgres.instances import read_instances
 from corehost.postgres.locks import holders
 from corehost.postgres.prepare import invalid_indexes
 from corehost.readiness.look import look
@@ -35,6 +37,8 @@ class Look:
     """
     branches: tuple[BranchStatus, ...]
     """Every branch, and what the ledger has of branches that are not installed, sorted by name."""
+    instances: tuple[Instance, ...] = ()
+    """The instances that say they wait, or run a step; for eyes only."""
 
     @property
     def pending(self) -> bool:
@@ -92,7 +96,9 @@ def look_around(connection: Connection, graph: Graph, *, policy: Policy = DEFAUL
         )
         for known in orphans(graph, state)
     ]
-    return Look(ready=ready, branches=tuple(sorted(found, key=lambda s: (s.branch, s.schema))))
+    instances = read_instances(connection) if state.knows_instances else ()
+    branches = tuple(sorted(found, key=lambda s: (s.branch, s.schema)))
+    return Look(ready=ready, branches=branches, instances=instances)
 
 
 def _is_of_this_version(graph: Graph, state: DatabaseState, status: BranchStatus) -> bool:

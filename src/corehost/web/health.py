@@ -83,9 +83,14 @@ def not_found() -> Answer:
     return _json(HTTPStatus.NOT_FOUND, {"message": "no such path"})
 
 
+def _presentable(readiness: Readiness) -> Readiness:
+    message = None if readiness.message is None else presentable(readiness.message)
+    plugins = {name: _presentable(one) for name, one in readiness.plugins.items()}
+    return replace(readiness, message=message, plugins=plugins)
+
+
 def _reported(readiness: Readiness) -> Answer:
-    if readiness.message is not None:
-        readiness = replace(readiness, message=presentable(readiness.message))
+    readiness = _presentable(readiness)
     if readiness.ready:
         return _json(HTTPStatus.OK, readiness.as_dict())
     return _json(HTTPStatus.SERVICE_UNAVAILABLE, readiness.as_dict(), ("Retry-After", RETRY_AFTER))

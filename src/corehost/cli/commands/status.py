@@ -13,6 +13,7 @@ from corehost.cli.command import reporting
 from corehost.cli.invocation import Invocation
 
 if TYPE_CHECKING:
+    from corehost.core.instances import Instance
     from corehost.core.results import BranchStatus, LockHolder
     from corehost.readiness import Look
 
@@ -21,7 +22,7 @@ _COLUMNS: Final = ("branch", "schema", "from", "state", "applied", "pending", "l
 _CLEAR: Final = "\x1b[H\x1b[2J"
 
 
-@reporting("status", {"ready": False, "config_file": None, "branches": [], "skipped": []})
+@reporting("status", {"ready": False, "config_file": None, "branches": [], "instances": [], "skipped": []})
 @click.option("--watch", is_flag=True, help="Show it again every second, until Ctrl-C.")
 def status(run: Invocation, watch: bool) -> None:
     """Show every branch: state, applied and pending revisions, who holds its lock.
@@ -30,8 +31,15 @@ def status(run: Invocation, watch: bool) -> None:
     """
     if watch:
         return _watch(run)
+    from corehost.core.instances import migrating
+
     seen = _look(run)
-    run.document |= {"ready": seen.ready, "branches": [_as_dict(found) for found in seen.branches]}
+    running = migrating(seen.instances)
+    run.document |= {
+        "ready": seen.ready,
+        "branches": [_as_dict(found, running.get(found.branch)) for found in seen.branches],
+        "instances": [instance.as_dict() for instance in seen.instances],
+    }
     if not run.as_json:
         run.report(_text(run, seen))
     return None
@@ -64,7 +72,7 @@ def _watch(run: Invocation) -> None:
         time.sleep(_REFRESH)
 
 
-def _as_dict(found: BranchStatus) -> dict[str, object]:
+def _as_dict(found: BranchStatus, running: Instance | None) -> dict[str, object]:
     return {
         "branch": found.branch,
         "schema": found.schema,
@@ -77,6 +85,7 @@ def _as_dict(found: BranchStatus) -> dict[str, object]:
         "deferred": list(found.deferred),
         "lock": None if found.lock is None else _lock(found.lock),
         "left_out": found.left_out,
+        "progress": None if running is None else running.progress(),
     }
 
 
@@ -92,6 +101,7 @@ def _text(run: Invocation, seen: Look) -> str:
     text = output.table(_COLUMNS, [_row(found) for found in seen.branches])
     notes = [f"{found.branch}: {found.reason}" for found in seen.branches if found.reason]
     notes += [f"{found.branch}: the host goes on without it" for found in seen.branches if found.left_out]
+    notes += [f"{instance.state}: {instance}" for instance in seen.instances]
     notes += [f"left out: {left.plugin}: {left.reason}" for left in run.installation.skipped]
     notes.append("ready" if seen.ready else "not ready")
     if run.settings.config_file:
