@@ -32,6 +32,8 @@ EXAMPLES = sorted(str(file.parent) for file in Path("example_plugins").glob("*/p
 WORKSPACE = ("-e", ".[embedded]", *(part for example in EXAMPLES for part in ("-e", f"./{example}")))
 TEST_TOOLS = (*WORKSPACE, "--group", "test")
 HOSTS = ("--group", "hosts")
+# schemathesis would raise what `lowest` installs, and has a say in tests/fuzz only
+FUZZ = ("--group", "fuzz")
 
 
 def run_tests(session: nox.Session, *tests: str, postgresql: str = "18") -> None:
@@ -49,14 +51,14 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, on the Python that runs nox and PostgreSQL 18."""
-    session.install(*TEST_TOOLS, *HOSTS)
+    session.install(*TEST_TOOLS, *HOSTS, *FUZZ)
     run_tests(session)
 
 
 @nox.session(python=[OLDEST, *NEWER])
 def tests_all(session: nox.Session) -> None:
     """The tests, on every supported Python that is installed."""
-    session.install(*TEST_TOOLS, *HOSTS)
+    session.install(*TEST_TOOLS, *HOSTS, *FUZZ)
     run_tests(session)
 
 

@@ -341,6 +341,14 @@ def test_a_mounted_secret_is_named_not_read(load: Load, tmp_path: Path) -> None:
     assert settings.database_url is None
 
 
+def test_a_mounted_token_wins_over_the_one_in_the_file(load: Load, tmp_path: Path) -> None:
+    """A token is a secret like the others, and does not touch which database is meant."""
+    write(tmp_path, "health_token = 'weaker'\ndatabase_url = 'postgresql://file'")
+    settings = load({"COREHOST_HEALTH_TOKEN_FILE": "secret"})
+    assert (settings.health_token, settings.health_token_file) == (None, str(tmp_path / "secret"))
+    assert settings.database_url == "postgresql://file"
+
+
 def test_a_mounted_secret_wins_over_what_is_weaker(load: Load, tmp_path: Path) -> None:
     """Its place is that of COREHOST_DATABASE_URL."""
     write(tmp_path, "database_url = 'postgresql://file'")
@@ -354,7 +362,7 @@ def test_an_argument_wins_over_a_mounted_secret(load: Load) -> None:
     assert (settings.database_url, settings.database_url_file) == ("postgresql://argument", None)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "MIGRATION_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "HEALTH_TOKEN", "MIGRATION_URL"])
 def test_a_value_and_a_file_together_are_an_error(load: Load, name: str) -> None:
     """Nobody can know which one was meant."""
     variables = {f"COREHOST_{name}": "postgresql://x", f"COREHOST_{name}_FILE": "secret"}
@@ -381,4 +389,5 @@ def test_a_direct_connection_falls_with_the_database_it_was_given_with(
 
 def test_a_url_is_not_shown_by_the_settings(load: Load) -> None:
     """Settings end up in logs and tracebacks."""
-    assert "secret" not in repr(load(database_url="postgresql://u:secret@h", migration_url="secret"))
+    shown = repr(load(database_url="postgresql://u:secret@h", migration_url="secret", health_token="secret"))
+    assert "secret" not in shown

@@ -28,15 +28,15 @@ from corehost.core.settings import (
 _LOG: Final = logging.getLogger("corehost")
 _PREFIX: Final = "COREHOST_"
 _CONFIG: Final = "COREHOST_CONFIG"
-_URLS: Final = ("database_url", "migration_url")
+_SECRETS: Final = ("database_url", "health_token", "migration_url")
+"""What a mounted file may hold instead, named by a variable that ends in ``_FILE``."""
 _OTHER_VARIABLES: Final = frozenset(
     {
         _CONFIG,
         "COREHOST_CACHE_DIR",
-        "COREHOST_DATABASE_URL_FILE",
-        "COREHOST_MIGRATION_URL_FILE",
         "COREHOST_PG_BINDIR",
         "COREHOST_TEST_PG",
+        *(f"COREHOST_{name.upper()}_FILE" for name in _SECRETS),
     }
 )
 
@@ -143,7 +143,7 @@ def _environment(environ: Mapping[str, str], folder: Path) -> _Source:
         variable = _PREFIX + name.upper()
         if text := environ.get(variable, "").strip():
             values[name] = check_setting(name, from_text(name, text, label=variable), label=variable)
-    for name in _URLS:
+    for name in _SECRETS:
         variable = f"{_PREFIX}{name.upper()}"
         if file := environ.get(f"{variable}_FILE", "").strip():
             if name in values:
@@ -164,8 +164,8 @@ def _merged(sources: list[_Source]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     given_by: dict[str, str] = {}
     for source in sources:
-        own = {name for name in _URLS if source.values.keys() & _spellings(name)}
-        if own == {"database_url"}:
+        own = {name for name in _SECRETS if source.values.keys() & _spellings(name)}
+        if "database_url" in own and "migration_url" not in own:
             _drop_stale_migration_url(values, given_by, source)
         for name in own:
             for spelling in _spellings(name):

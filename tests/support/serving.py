@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 
 from corehost.core.results import MigrationReport, Readiness
+from corehost.core.settings import Settings
 from support.processes import PATIENCE, wait_until
 
 
@@ -26,6 +27,7 @@ class BlockingHost:
         """Ends the pass that runs, and all later ones at once."""
         self.running = threading.Event()
         """Set once a pass has begun."""
+        self.settings = Settings()
         self.starts = 0
         self.stops = 0
         self.log: list[str] = []

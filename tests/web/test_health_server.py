@@ -11,6 +11,13 @@ from corehost.core.results import Readiness
 from corehost.web.server import HealthServer
 from support.serving import BlockingHost
 
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
 
 def get(server: HealthServer, path: str, method: str = "GET") -> httpx.Response:
     """One request to the server, by a client of its own."""
@@ -56,6 +63,18 @@ def test_head_has_no_body(host: BlockingHost) -> None:
     assert (response.status_code, response.content) == (503, b"")
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [("/livez", "GET", 200), ("/health", "GET", 503), ("/", "GET", 404), ("/livez", "POST", 405)],
+)
+def test_every_answer_is_for_its_reader_only(host: BlockingHost, path: str, method: str, status: int) -> None:
+    """Nothing keeps an answer, and no browser makes anything else of it than it is."""
+    with HealthServer(host, port=0, address="127.0.0.1") as server:
+        response = get(server, path, method)
+    assert response.status_code == status
+    assert HEADERS.items() <= dict(response.headers).items()
+
+
 def test_a_client_that_says_nothing_holds_up_nobody(host: BlockingHost) -> None:
     """A connection without a request does not keep others from their answer."""
     with (
@@ -63,6 +82,22 @@ def test_a_client_that_says_nothing_holds_up_nobody(host: BlockingHost) -> None:
         socket.create_connection(("127.0.0.1", server.port)),
     ):
         assert get(server, "/livez").status_code == 200
+
+
+def families() -> list[socket.AddressFamily]:
+    """The kinds of addresses that this machine has a loopback for."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return [socket.AF_INET]
+    return [socket.AF_INET, socket.AF_INET6]
+
+
+@pytest.mark.parametrize("family", families())
+def test_it_listens_on_all_addresses(host: BlockingHost, family: socket.AddressFamily) -> None:
+    """A probe comes from outside, by whichever protocol the cluster has."""
+    with HealthServer(host, port=0) as server, socket.socket(family) as client:
+        client.connect(("127.0.0.1" if family is socket.AF_INET else "::1", server.port))
 
 
 def test_the_port_is_free_after_the_block(host: BlockingHost) -> None:

@@ -18,6 +18,7 @@ class Entrypoint:
     """A host and the command that runs on it: ready while both are."""
 
     def __init__(self, host: ReportingHost):
+        self.settings = host.settings
         self._host = host
         self._running = False
         self._ended: Readiness | None = None

@@ -93,13 +93,18 @@ class Settings:
     """A holder of a lock that does nothing for so long is cut off."""
     search_path_public: bool = True
     """Whether ``public`` ends the search_path of every step."""
+    health_token: str | None = field(default=None, repr=False)
+    """Who does not show it (``Authorization: Bearer``) sees of the health endpoints whether the host is ready
+    and its state, no details."""
+    health_token_file: str | None = None
+    """A file that holds health_token, read again when it may have changed; from the environment only."""
     config_file: str | None = None
     """The file that these settings were read from, where there was one."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
             object.__setattr__(self, item.name, check_setting(item.name, getattr(self, item.name)))
-        for name in ("database_url", "migration_url"):
+        for name in ("database_url", "migration_url", "health_token"):
             if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
                 raise ConfigurationError(f"{name} and {name}_file are both given", hint="give one of them")
 
@@ -111,14 +116,19 @@ class Settings:
         return policy == "disable"
 
 
-_NOT_SETTABLE: Final = frozenset({"config_file", "database_url_file", "migration_url_file"})
+_NOT_SETTABLE: Final = frozenset(
+    {"config_file", "database_url_file", "health_token_file", "migration_url_file"}
+)
 _FILES_ONLY: Final = frozenset({"extra_edges", "mounts"})
 _TEXTS: Final = frozenset(
-    {"database_url", "migration_url", "core", "core_schema", "extension_schema", *_NOT_SETTABLE}
+    {"core", "core_schema", "database_url", "extension_schema", "health_token", "migration_url"}
+    | _NOT_SETTABLE
 )
 _FLAGS: Final = frozenset({"allow_empty", "search_path_public"})
 _LISTS: Final = frozenset({"plugin_groups", "migration_groups", "hooks", "hookspecs", "plugins", "disabled"})
-_OPTIONAL: Final = frozenset({"database_url", "migration_url", "core", "plugins", *_NOT_SETTABLE})
+_OPTIONAL: Final = frozenset(
+    {"core", "database_url", "health_token", "migration_url", "plugins", *_NOT_SETTABLE}
+)
 _CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = MappingProxyType(
     {
         **dict.fromkeys(_TEXTS, as_text),
@@ -170,6 +180,8 @@ def check_setting(name: str, value: Any, *, label: str | None = None) -> Any:
     checked = _CHECKS[name](label, value)
     if name in ("core_schema", "extension_schema") and (problem := schema_problem(checked)):
         raise ConfigurationError(f"{label}: {problem}")
+    if name == "health_token" and not checked.strip():
+        raise ConfigurationError(f"{label} is empty")
     if name == "lock_attempts" and checked < 1:
         raise ConfigurationError(f"{label} is less than 1")
     return checked

@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 from typing import Any
 
-from corehost.web.health import Answer, Endpoints
+from corehost.web.access import Access
+from corehost.web.answers import Answer, Request
+from corehost.web.health import Endpoints
 from corehost.web.lifespan import Application, Lifespan, Receive, Scope, Send
+from corehost.web.paths import Paths
 from corehost.web.ports import StartableHost
 from corehost.web.startup import Startup
 
@@ -16,10 +19,11 @@ class ReadinessGate:
     """Opens the port at once, runs the pass, starts the application, and only then lets requests in.
 
     Until then HTTP requests get 503 with ``Retry-After``, WebSockets are denied, and the health
-    endpoints say why. ``health`` and ``ready`` are the paths of readiness, ``live`` that of liveness;
-    None switches one off. Around an application or in a framework's ``add_middleware``; for asyncio
-    servers. Where the server has no lifespan, the first request starts the pass, and the application
-    gets no lifespan either. Raises ConfigurationError for a path without a leading slash.
+    endpoints say why. ``health`` and ``ready`` are the paths of readiness, ``live`` that of liveness,
+    ``openapi`` that of their description; None switches one off. Around an application or in a
+    framework's ``add_middleware``; for asyncio servers. Where the server has no lifespan, the first
+    request starts the pass, and the application gets no lifespan either. Raises ConfigurationError for a
+    path without a leading slash, or one given twice, and for a health_token_file that cannot be read.
     """
 
     def __init__(
@@ -30,10 +34,12 @@ class ReadinessGate:
         health: str | None = "/health",
         ready: str | None = "/readyz",
         live: str | None = "/livez",
+        openapi: str | None = None,
     ):
         self.app = app
         self._startup = Startup(host)
-        self._endpoints = Endpoints(self._startup.readiness, health=health, ready=ready, live=live)
+        paths = Paths(health=health, ready=ready, live=live, openapi=openapi)
+        self._endpoints = Endpoints(self._startup.readiness, paths, Access(host.settings))
         self._state: dict[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,11 +60,12 @@ class ReadinessGate:
 
     def _answer(self, scope: Scope) -> Answer | None:
         """What the gate itself says to a request, or None where it is the application's."""
+        request = _request(scope)
         if scope["type"] == "http":
-            endpoint = self._endpoints.answer(scope["method"], _path(scope))
+            endpoint = self._endpoints.answer(request)
             if endpoint is not None:
                 return endpoint
-        return None if self._startup.serving else self._endpoints.closed(scope.get("method", "GET"))
+        return None if self._startup.serving else self._endpoints.closed(request)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -91,6 +98,16 @@ class ReadinessGate:
             self._startup.fail("the application's own start-up failed; the log has the reason")
         else:
             self._startup.open()
+
+
+def _request(scope: Scope) -> Request:
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
+    return Request(
+        method=scope.get("method", "GET"),
+        path=_path(scope),
+        authorization=headers.get(b"authorization"),
+        accept=headers.get(b"accept"),
+    )
 
 
 def _path(scope: Scope) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from corehost.core.results import MigrationReport, Readiness
+from corehost.core.settings import Settings
 
 
 class ReportingHost(Protocol):
     """A host that says whether it may serve."""
+
+    settings: Settings
+    """Its settings."""
 
     def readiness(self) -> Readiness:
         """Its readiness, from memory."""

@@ -11,7 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
 
-from corehost.web.health import Endpoints, not_found
+from corehost.web.access import Access
+from corehost.web.answers import Request, not_found
+from corehost.web.health import Endpoints
+from corehost.web.paths import Paths
 from corehost.web.ports import ReportingHost
 
 log = logging.getLogger("corehost")
@@ -38,8 +41,10 @@ class HealthServer:
         health: str | None = "/health",
         ready: str | None = "/readyz",
         live: str | None = "/livez",
+        openapi: str | None = None,
     ):
-        self._endpoints = Endpoints(host.readiness, health=health, ready=ready, live=live)
+        paths = Paths(health=health, ready=ready, live=live, openapi=openapi)
+        self._endpoints = Endpoints(host.readiness, paths, Access(host.settings))
         self._address = address
         self._port = port
         self._server: _Server | None = None
@@ -107,14 +112,18 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 5  # a client that sends nothing must not keep its thread
 
     def _answer(self) -> None:
-        path = self.path.partition("?")[0]
-        answer = self.server.endpoints.answer(self.command, path) or not_found()
+        request = Request(
+            method=self.command,
+            path=self.path.partition("?")[0],
+            authorization=self.headers.get("Authorization"),
+            accept=self.headers.get("Accept"),
+        )
+        answer = self.server.endpoints.answer(request) or not_found().to(self.command)
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
+        self.wfile.write(answer.body)
 
     def __getattr__(self, name: str) -> Any:
         """The do_GET, do_POST and so on that the base class looks for: the endpoints know what they allow."""

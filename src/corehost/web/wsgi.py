@@ -6,7 +6,10 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from corehost.web.access import Access
+from corehost.web.answers import Request
 from corehost.web.health import Endpoints
+from corehost.web.paths import Paths
 from corehost.web.ports import StartableHost
 from corehost.web.prefork import PreforkedHost
 from corehost.web.startup import Startup
@@ -41,11 +44,13 @@ class ReadinessGate:
         health: str | None = "/health",
         ready: str | None = "/readyz",
         live: str | None = "/livez",
+        openapi: str | None = None,
     ):
         self.app = app
         self._host = PreforkedHost(host)
         self._startup = Startup(self._host)
-        self._endpoints = Endpoints(self._startup.readiness, health=health, ready=ready, live=live)
+        paths = Paths(health=health, ready=ready, live=live, openapi=openapi)
+        self._endpoints = Endpoints(self._startup.readiness, paths, Access(host.settings))
 
     def start(self) -> None:
         """Begin the pass in this process, and return at once; a second call does nothing."""
@@ -58,12 +63,17 @@ class ReadinessGate:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         self.start()
-        method = environ["REQUEST_METHOD"]
-        answer = self._endpoints.answer(method, environ.get("PATH_INFO", ""))
+        request = Request(
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", ""),
+            authorization=environ.get("HTTP_AUTHORIZATION"),
+            accept=environ.get("HTTP_ACCEPT"),
+        )
+        answer = self._endpoints.answer(request)
         if answer is None:
             if self._startup.serving or (self._host.started_before and self._caught_up()):
                 return self.app(environ, start_response)
-            answer = self._endpoints.closed(method)
+            answer = self._endpoints.closed(request)
         start_response(f"{answer.status.value} {answer.status.phrase}", list(answer.headers))
         return [answer.body]
 

@@ -1,0 +1,38 @@
+"""Under which paths a host shows what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, fields
+
+from corehost.core.errors import ConfigurationError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paths:
+    """The paths of the health endpoints; None switches one off.
+
+    Raises ConfigurationError for one that does not begin with a slash, and for one given twice, except
+    that ``health`` and ``ready`` may be the same.
+    """
+
+    health: str | None = "/health"
+    """Readiness, for people and dashboards."""
+    ready: str | None = "/readyz"
+    """Readiness, for probes."""
+    live: str | None = "/livez"
+    """Liveness."""
+    openapi: str | None = None
+    """The description of these endpoints."""
+
+    def __post_init__(self) -> None:
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name, path in given.items():
+            if path is not None and not path.startswith("/"):
+                raise ConfigurationError(f"{name}: the path {path!r} does not begin with a slash")
+        if self.health == self.ready:
+            del given["ready"]
+        for path, times in Counter(given.values()).items():
+            if path is not None and times > 1:
+                names = " and ".join(sorted(name for name, other in given.items() if other == path))
+                raise ConfigurationError(f"{names} have the same path {path!r}")
