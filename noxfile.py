@@ -140,6 +140,11 @@ def build(session: nox.Session) -> None:
     session.run("uv", "venv", "--python", session.virtualenv.location, str(place / "venv"))
     wheels = sorted(map(str, place.glob("dist/*.whl")))
     session.run("uv", "pip", "install", "--python", str(place / "venv"), *wheels)
+    hosts = sorted(str(file.parent) for file in Path("example_hosts").glob("*/pyproject.toml"))
+    session.run("uv", "pip", "install", "--python", str(place / "venv"), *hosts)
     session.chdir(place)
     for command in ("--version", "--help", "plugins", "graph"):
         session.run("venv/bin/corehost", command, external=True)
+    imports = "import bulletin.wsgi, celery_host, container_app, fastapi_host, flask_host, litestar_host"
+    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    session.run("venv/bin/python", "-c", imports, external=True, env=nowhere)

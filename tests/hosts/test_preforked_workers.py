@@ -11,20 +11,11 @@ from pathlib import Path
 import pytest
 
 from support.hammer import APPLICATION, READY, Hammer, refused_after_ready
-from support.logged import plugin, ran, revision, with_log
-from support.packages import spec, write_plugin
+from support.logged import plugin, ran, revision, watcher, with_log
 from support.processes import Processes, wait_until
 from support.web_servers import WebServer, serve
 
 WORKERS = 3
-PASSES = """\
-@corehost.hookimpl
-def corehost_before_migrate(plan):
-    import os
-    with open({file!r}, "a") as file:
-        file.write(f"{{os.getpid()}}\\n")
-"""
-
 Gunicorn = Callable[[float], WebServer]
 
 
@@ -38,13 +29,7 @@ def passes(tmp_path: Path) -> Path:
 def gunicorn(processes: Processes, site: Path, database: str, passes: Path) -> Gunicorn:
     """Starts one with three workers, on two migrations that take so many seconds in all."""
     with_log(database)
-    write_plugin(
-        site,
-        "watcher",
-        spec_source=spec("watcher", migrations=None),
-        hooks=PASSES.format(file=str(passes)),
-        group="tests.plugins",
-    )
+    watcher(site, passes)
 
     def start(seconds: float) -> WebServer:
         plugin(site, "orders", *(revision("orders", n, _sleep(seconds / 2)) for n in (1, 2)))

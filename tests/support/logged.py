@@ -44,6 +44,18 @@ def plugin(site: Path, name: str, *revisions: str, **fields: object) -> None:
     write_own(site, name, spec_source=spec(name, **fields), revisions=sources)
 
 
+def watcher(site: Path, file: Path, *, group: str = OWN_GROUP) -> None:
+    """A plugin that notes the process id of each pass that finds something to do, a line each."""
+    hook = f"""\
+    @corehost.hookimpl
+    def corehost_before_migrate(plan):
+        import os
+        with open({str(file)!r}, "a") as file:
+            file.write(f"{{os.getpid()}}\\n")
+    """
+    write_plugin(site, "watcher", spec_source=spec("watcher", migrations=None), hooks=hook, group=group)
+
+
 def ran(url: str) -> list[str]:
     """Every run of a revision that is committed, as the revisions themselves say, sorted."""
     with psycopg.connect(url) as connection:

@@ -1,0 +1,1 @@
+"""A Django project on tables that plugins bring."""
