@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -92,18 +93,22 @@ class Host:
         only: str | None = None,
         wait: bool = True,
         allow_destructive: bool = False,
+        contract: bool = False,
         observer: Observer | None = None,
     ) -> MigrationReport:
         """Discover, plan, wait for others, apply what is pending.
 
         ``only`` restricts the pass to one branch and what that depends on; ``wait=False`` gives up
         when somebody else holds a lock; ``allow_destructive`` lets steps pass that
-        ``on_destructive`` refuses. Raises MigrationError, its ``report`` saying what this
+        ``on_destructive`` refuses; ``contract`` runs contract steps now, unless an instance is present that
+        lacks them. Raises MigrationError, its ``report`` saying what this
         process had applied.
         """
         self._board.begin()
         try:
-            request = PassRequest(only=only, wait=wait, allow_destructive=allow_destructive)
+            request = PassRequest(
+                only=only, wait=wait, allow_destructive=allow_destructive, contract=contract
+            )
             report = self._migrate(request, observer or Observer())
         except BaseException as error:
             self._board.fail(error)
@@ -227,7 +232,11 @@ class Host:
         context = PassContext(
             graph=installation.graph,
             settings=self.settings,
-            policy=installation.policy,
+            policy=replace(
+                installation.policy,
+                contract_now=request.contract,
+                refuse_destructive=installation.policy.refuse_destructive and not request.allow_destructive,
+            ),
             facts=installation.facts,
             contexts=contexts,
             before=before,

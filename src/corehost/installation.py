@@ -80,8 +80,14 @@ class Installation:
     @cached_property
     def policy(self) -> Policy:
         """What a look is judged by."""
+        settings = self.settings
         return Policy(
-            optional=self.settings.is_optional, refuse_ahead=self.settings.on_database_ahead == "refuse"
+            optional=settings.is_optional,
+            refuse_ahead=settings.on_database_ahead == "refuse",
+            facts=self._facts_if_readable,
+            contract="manual" if settings.presence == "off" else settings.contract_steps,
+            contract_delay=settings.contract_delay.total_seconds(),
+            refuse_destructive=settings.on_destructive == "refuse",
         )
 
     @cached_property
@@ -102,6 +108,12 @@ class Installation:
                 )
                 raise
         return self._facts[node]
+
+    def _facts_if_readable(self, node: Node) -> SourceFacts:
+        try:
+            return self.facts(node)
+        except GraphError:  # the pass says so, when it comes to it
+            return SourceFacts()
 
     def with_dependents(self, names: Iterable[str]) -> frozenset[str]:
         """These plugins and those that require them, with tables or without."""

@@ -14,6 +14,7 @@ CorehostError
     ├── PoolerRefused             the connection goes through a transaction pooler (exit 2)
     ├── IncompatibleDatabase      this code cannot serve this database (exit 5)
     │   └── DestructiveStepRefused  what is pending would drop data, and the settings refuse that
+    ├── PresenceImpossible        this connection cannot show others that an instance is there (exit 1)
     ├── WaitTimedOut              nobody made progress for too long, or the pass took too long (exit 4)
     ├── PluginStartFailed         a plugin's corehost_startup raised (exit 1)
     ├── PassStopped               this process was asked to end (exit 143)
@@ -200,6 +201,12 @@ class DestructiveStepRefused(IncompatibleDatabase):
     """Something pending drops or narrows data, and ``on_destructive`` is ``refuse``; nothing was run."""
 
     code = "destructive"
+
+
+class PresenceImpossible(MigrationError):
+    """A connection that cannot show others that an instance is there; the host serves without."""
+
+    code = "presence"
 
 
 class WaitTimedOut(MigrationError):

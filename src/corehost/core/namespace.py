@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Final
 
 CORE = "core"
 """The reserved name of the host application's own branch."""
@@ -35,6 +36,11 @@ class Namespace:
         """The key that announces that somebody needs the schema's lock exclusively."""
         return intent_key(self.schema)
 
+    @property
+    def contract_key(self) -> int:
+        """The key that tells that a contract step of the schema is run, or about to be."""
+        return contract_key(self.schema)
+
 
 def lock_key(schema: str) -> int:
     """The advisory lock key of a schema, a signed 64-bit integer.
@@ -52,6 +58,31 @@ def intent_key(schema: str) -> int:
     """
     digest = hashlib.sha256(b"corehost\x00intent\x00" + schema.encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def contract_key(schema: str) -> int:
+    """The key that is held exclusively while a contract step of a schema is run, or about to be."""
+    digest = hashlib.sha256(b"corehost\x00contract\x00" + schema.encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+PRESENCE_TAG: Final = 0x6368
+"""The upper half of the first of the two 32-bit keys of every presence."""
+
+
+def presence_key(digest: str) -> tuple[int, int]:
+    """The two keys of the presence of a release (a digest of 48 bits), as signed 32-bit integers.
+
+    Every presence in a database is found by its tag, those of unknown code too. Nothing else of corehost
+    locks a pair of keys.
+    """
+    low = int(digest[4:], 16)
+    return PRESENCE_TAG << 16 | int(digest[:4], 16), low - (1 << 32) if low >= 1 << 31 else low
+
+
+def presence_digest(first: int, second: int) -> str:
+    """The digest of a presence's two keys, as ``pg_locks`` shows them."""
+    return f"{first & 0xFFFF:04x}{second & 0xFFFFFFFF:08x}"
 
 
 def version_table_for(branch: str, schema: str) -> str:

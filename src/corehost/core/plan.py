@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -89,16 +89,22 @@ class Plan:
         return Plan(steps=tuple(replace(s, facts=facts.get(s.node, s.facts)) for s in self.steps))
 
 
-def make_plan(graph: Graph, rows: Mapping[str, Iterable[str]], *, only: str | None = None) -> Plan:
+def make_plan(
+    graph: Graph,
+    rows: Mapping[str, Iterable[str]],
+    *,
+    only: str | None = None,
+    without: Collection[Node] = (),
+) -> Plan:
     """The steps from ``rows`` (branch -> rows of its version table) to every branch's target.
 
     A pure function, and the same for every instance that has the same branches installed. A plan
     made after any of its prefixes is applied is the rest of it. Raises CycleError where pending
-    revisions wait for each other through ``x@head``.
+    revisions wait for each other through ``x@head``. ``without`` are steps that are held back, with all
+    that need them.
     """
-    return Plan(
-        steps=tuple(step_at(graph, node) for node in Frontier(graph, graph.pending(rows, only)).drain())
-    )
+    pending = graph.pending(rows, only).difference(without)
+    return Plan(steps=tuple(step_at(graph, node) for node in Frontier(graph, pending).drain()))
 
 
 def step_at(graph: Graph, node: Node) -> Step:

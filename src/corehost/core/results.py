@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from corehost.core.branch import Origin
+from corehost.core.deferral import Held
 from corehost.core.instances import Instance
 from corehost.core.revision import Node
 from corehost.core.rows import Rows
@@ -48,6 +49,8 @@ class MigrationReport:
     """How long this process waited for others, in milliseconds."""
     ready: bool = False
     """Whether nothing of any branch's target is pending any more, but of what is left out."""
+    deferred: Mapping[Node, Held] = field(default_factory=lambda: MappingProxyType({}))
+    """Step -> why it is held back, where nothing else is pending."""
     left_out: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Plugin -> why the host goes on without it (``on_migration_error``)."""
 
@@ -83,7 +86,9 @@ class BranchStatus:
     pending: tuple[str, ...]
     """What a pass would run, in order."""
     deferred: tuple[str, ...] = ()
-    """What a pass holds back."""
+    """What a pass holds back, in order."""
+    held: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The same revisions -> why, and for whom."""
     lock: LockHolder | None = None
     """Who holds the namespace's lock."""
     reason: str | None = None

@@ -77,6 +77,14 @@ class Settings:
         default="allow", metadata={"choices": ("allow", "refuse")}
     )
     """Whether a step that drops or narrows data, as far as its source shows, may be run as any other."""
+    contract_steps: Literal["auto", "manual"] = field(
+        default="auto", metadata={"choices": ("auto", "manual")}
+    )
+    """Whether contract steps are run when no older instance is there any more, or by an operator alone."""
+    contract_delay: timedelta = timedelta(hours=1)
+    """How long after the last older instance has left: time to roll back."""
+    presence: Literal["on", "off"] = field(default="on", metadata={"choices": ("on", "off")})
+    """Whether an instance that serves holds a connection that shows it; else contract steps are manual."""
     wait_timeout: timedelta = timedelta(minutes=10)
     """How long to wait without any progress by anybody."""
     lock_timeout: timedelta = timedelta(seconds=1)

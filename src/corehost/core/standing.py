@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from corehost.core.errors import IncompatibleDatabase
 from corehost.core.graph import Graph
@@ -194,6 +195,7 @@ def branch_status(
     *,
     pending: tuple[Node, ...],
     holder: LockHolder | None,
+    held: Mapping[str, str] = MappingProxyType({}),
 ) -> BranchStatus:
     """One branch as ``status`` shows it."""
     judged, reason = _judge(tree, standing, state, pending=bool(pending), holder=holder)
@@ -205,6 +207,8 @@ def branch_status(
         applied=state.rows.get(tree.branch.name, ()),
         heads=tree.target_heads,
         pending=tuple(node.revision for node in pending),
+        deferred=tuple(held),
+        held=held,
         lock=holder,
         reason=reason,
         blocked=standing.blocked or judged == "in_doubt",

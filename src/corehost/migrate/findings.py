@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
+from corehost.core.deferral import Held
 from corehost.core.errors import MigrationError, StepFailed
 from corehost.core.graph import Graph
 from corehost.core.leave_out import leave_out
@@ -36,6 +37,8 @@ class Findings:
     """Branch -> why nothing of it may be run (again) in this pass."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Branch -> why this host goes on without it."""
+    deferred: Mapping[Node, Held] = field(default_factory=dict)
+    """Step -> why it is held back, as the last look has it."""
     doubtful: list[tuple[Step, ConnectionLost]] = field(default_factory=list)
     """Steps that lost their connection, and may be committed."""
     lost: Counter[Node] = field(default_factory=Counter)
@@ -101,8 +104,10 @@ class Findings:
             _log.warning("going on without plugin %r: %s", name, self.left_out[name])
 
     def of_use(self, nodes: Iterable[Node]) -> frozenset[Node]:
-        """The nodes without those of branches that the host goes on without."""
-        return frozenset(node for node in nodes if node.branch not in self.left_out)
+        """The nodes without what is held back, and those of branches that the host goes on without."""
+        return frozenset(
+            node for node in nodes if node.branch not in self.left_out and node not in self.deferred
+        )
 
     def conclusion(self) -> MigrationError:
         """Why the pass ends here although something is pending: the gravest reason first."""
@@ -116,5 +121,6 @@ class Findings:
             failed=self.failed,
             waited_ms=waited * 1000,
             ready=ready,
+            deferred=MappingProxyType(dict(self.deferred)),
             left_out=MappingProxyType(dict(self.left_out)),
         )

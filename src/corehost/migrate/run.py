@@ -30,6 +30,8 @@ from corehost.migrate.waiting import Waiting
 from corehost.migrate.work import NamespaceWork
 from corehost.postgres.connect import Connector, is_passing, translated_errors
 from corehost.postgres.ledger import without_secrets
+from corehost.postgres.presence import note_waiting
+from corehost.readiness.deferred import find_deferred
 from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
 from corehost.readiness.report import look_around
@@ -81,7 +83,7 @@ class MigrationPass:
         try:
             with translated_errors():
                 view = self._look()
-            return make_plan(self._context.graph, view.rows, only=self._context.only)
+            return self._plan(view)
         finally:
             self._link.close()
 
@@ -137,6 +139,7 @@ class MigrationPass:
         self._findings.settle_doubtful(connection, has_ledger=state.has_ledger)
         rows = {name: standing.rows for name, standing in standings.items()}
         pending = graph.pending(rows, context.only)
+        self._findings.deferred = find_deferred(connection, graph, state, graph.pending(rows), context.policy)
         self._leave_out(state, pending)
         view = _View(
             state=state,
@@ -250,7 +253,11 @@ class MigrationPass:
         if not self._announced:
             self._announced = True
             self.stop.watch()
-            self._context.before(make_plan(self._context.graph, view.rows, only=self._context.only))
+            self._context.before(self._plan(view))
+
+    def _plan(self, view: _View) -> Plan:
+        deferred = self._findings.deferred
+        return make_plan(self._context.graph, view.rows, only=self._context.only, without=deferred)
 
     def _judge(self, view: _View) -> None:
         """Nothing is left to do: may this code serve? A branch may have diverged with nothing pending."""
@@ -265,6 +272,13 @@ class MigrationPass:
                     self._findings.blocked[status.branch] = IncompatibleDatabase(
                         status.reason or "a step is in doubt", where=graph.trees[status.branch].where()
                     )
+        if older := self._findings.deferred:
+            note_waiting(
+                self._link.open(),
+                graph,
+                self._context.release,
+                {digest for held in older.values() for digest in held.older},
+            )
         pending = graph.pending(view.rows)
         self._leave_out(view.state, pending)
         left_out = self._findings.left_out

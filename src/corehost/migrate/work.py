@@ -16,6 +16,7 @@ from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost, StepRunner
 from corehost.migrate.context import PassContext
+from corehost.migrate.contracting import Contracting
 from corehost.migrate.findings import Findings
 from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
@@ -56,12 +57,12 @@ class NamespaceWork:
         self._locks = locks
         self._bridge = bridge
         self._runner_of = runner_of
-        namespace = next(
+        self._namespace = next(
             tree.branch.namespace
             for tree in context.graph.trees.values()
             if tree.branch.namespace.lock_key == locks.own
         )
-        self._session = StepSession(connection, context.settings, namespace)
+        self._session = StepSession(connection, context.settings, self._namespace)
         self._prepared: set[str] = set()
         self._not_empty: set[str] = set()
 
@@ -84,24 +85,32 @@ class NamespaceWork:
             self._judge(name, state, judged[name])
         pending = graph.pending(current, self._context.only)
         frontier = Frontier(graph, self._findings.of_use(pending))
-        while (node := self._next(frontier, covered)) is not None:
-            self._context.stop.check()
-            step = self._step(node)
-            self._record_release(step)
-            if not self._prepare(step, state):
-                break
-            untouched = node.branch in frontier.at_once and not current[node.branch]
-            if untouched and self._may_bootstrap(node.branch):
-                step = self._bootstrap(step)
-            if self._run(step, current, written, state) is None:
-                break
-            for known in (current, written):
-                known[node.branch] = self._runner_of(node.branch).rows_after(
-                    known[node.branch], *step.revisions
-                )
-            for done in (step, *step.also):
-                frontier.complete(done.node)
-            got_on += 1
+        contracting = Contracting(self._context, self._connection, self._namespace)
+        try:
+            while (node := self._next(frontier, covered)) is not None:
+                self._context.stop.check()
+                step = self._step(node)
+                self._record_release(step)
+                if held := contracting.holds_back(node, state):
+                    self._findings.deferred = {**self._findings.deferred, node: held}
+                    got_on += 1
+                    break
+                if not self._prepare(step, state):
+                    break
+                untouched = node.branch in frontier.at_once and not current[node.branch]
+                if untouched and self._may_bootstrap(node.branch):
+                    step = self._bootstrap(step)
+                if self._run(step, current, written, state) is None:
+                    break
+                for known in (current, written):
+                    known[node.branch] = self._runner_of(node.branch).rows_after(
+                        known[node.branch], *step.revisions
+                    )
+                for done in (step, *step.also):
+                    frontier.complete(done.node)
+                got_on += 1
+        finally:
+            contracting.end()
         return got_on + len(self._findings.blocked) - blocked_before
 
     def _judge(self, name: str, state: DatabaseState, standing: Standing) -> None:

@@ -70,6 +70,17 @@ def announce(connection: Connection, namespace: Namespace) -> bool:
     return bool(row and row[0])
 
 
+def try_contract(connection: Connection, namespace: Namespace) -> bool:
+    """Tell that a contract step of a namespace is about to be run; False where another session does."""
+    row = execute(connection, f"SELECT {sql.TRY_EXCLUSIVE.format(key=namespace.contract_key)}").fetchone()
+    return bool(row and row[0])
+
+
+def give_contract_back(connection: Connection, namespace: Namespace) -> None:
+    """Tell that no contract step is run any more."""
+    execute(connection, f"SELECT {sql.UNLOCK_EXCLUSIVE.format(key=namespace.contract_key)}")
+
+
 def terminate(connection: Connection, pid: int) -> bool:
     """End the session of a backend, and with it its locks; False where there is none."""
     row = execute(connection, sql.TERMINATE, (pid,)).fetchone()

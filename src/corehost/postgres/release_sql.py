@@ -1,8 +1,11 @@
-"""The SQL texts about releases: which code knew which revisions."""
+"""The SQL texts about releases and presences: which code knew which revisions, and who is there."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from corehost.core.namespace import PRESENCE_TAG
+from corehost.postgres.sql import MY_DATABASE
 
 # Of a ledger that is older than the tables of releases.
 OLD_LINEAGE: Final = """
@@ -46,3 +49,41 @@ WITH known AS (
 )
 INSERT INTO corehost.release (digest) VALUES (%(digest)s) ON CONFLICT DO NOTHING"""
 IS_RECORDED: Final = "SELECT 1 FROM corehost.release WHERE digest = %s"
+
+# --- who is there ----------------------------------------------------------------------------------
+
+TAKE_PRESENCE: Final = """
+SELECT pg_catalog.pg_try_advisory_lock_shared({first}, {second}),
+  pg_catalog.set_config('application_name', %s, false)"""
+GIVE_PRESENCE_BACK: Final = "SELECT pg_catalog.pg_advisory_unlock_shared({first}, {second})"
+IS_STANDBY: Final = "SELECT pg_catalog.pg_is_in_recovery()"
+IS_THERE: Final = "SELECT 1"
+PRESENT: Final = f"""
+SELECT l.classid::bigint, l.objid::bigint, l.pid, coalesce(a.application_name, ''), a.backend_start
+FROM pg_catalog.pg_locks l
+LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.mode = 'ShareLock'
+  AND l.database = {MY_DATABASE} AND l.classid::bigint >> 16 = {PRESENCE_TAG}
+ORDER BY l.pid"""
+RECORDED: Final = "SELECT digest FROM corehost.release WHERE digest = ANY (%s::text[])"
+RELEASED: Final = """
+SELECT digest, branch, schema_name, version_table, heads, distribution, version
+FROM corehost.release_branch WHERE digest = ANY (%s::text[])"""
+PAST: Final = """
+SELECT digest, branch, heads, distribution, version,
+  extract(epoch FROM clock_timestamp() - greatest(r.recorded_at, r.seen_at))::float8,
+  r.unseen_at IS NOT NULL
+FROM corehost.release_branch b JOIN corehost.release r USING (digest)
+WHERE schema_name = %(schema_name)s AND version_table = %(version_table)s"""
+AGES: Final = """
+SELECT revision, extract(epoch FROM clock_timestamp() - recorded_at)::float8
+FROM corehost.revision
+WHERE schema_name = %(schema_name)s AND version_table = %(version_table)s"""
+BY_STRANGERS: Final = """
+SELECT EXISTS (SELECT FROM corehost.step
+  WHERE schema_name = %(schema_name)s AND version_table = %(version_table)s
+    AND outcome = 'applied' AND release IS NULL)"""
+SEEN: Final = """
+UPDATE corehost.release SET seen_at = pg_catalog.clock_timestamp() WHERE digest = ANY (%s::text[])"""
+UNSEEN: Final = """
+UPDATE corehost.release SET unseen_at = pg_catalog.clock_timestamp() WHERE digest = %s"""

@@ -38,7 +38,7 @@ def record_release(
             facts = facts_of(node)
             revisions.append(
                 {
-                    **_place(tree.branch.namespace),
+                    **place_of(tree.branch.namespace),
                     "revision": revision,
                     "parents": list(tree.parents[revision]),
                     "depends_on": [str(need) for need in graph.foreign_needs(node)],
@@ -50,7 +50,7 @@ def record_release(
             )
     branches = [
         {
-            **_place(branch.namespace),
+            **place_of(branch.namespace),
             "branch": branch.branch,
             "heads": list(branch.heads),
             "distribution": branch.origin.distribution,
@@ -68,7 +68,7 @@ def record_release(
 
 def read_lineage(connection: Connection, branch: Branch, state: DatabaseState) -> Lineage:
     """What is recorded of a branch; two round trips, for a branch that has rows which nobody here knows."""
-    place = _place(branch.namespace)
+    place = place_of(branch.namespace)
     statement = sql.LINEAGE if state.knows_releases else sql.OLD_LINEAGE
     revisions = {
         row[0]: Recorded(
@@ -87,5 +87,6 @@ def read_lineage(connection: Connection, branch: Branch, state: DatabaseState) -
     return Lineage(revisions=revisions, heads=heads)
 
 
-def _place(namespace: Namespace) -> dict[str, Any]:
+def place_of(namespace: Namespace) -> dict[str, Any]:
+    """A branch's place as the ledger's columns have it."""
     return {"schema_name": namespace.schema, "version_table": namespace.version_table}

@@ -68,7 +68,7 @@ PARTIAL_STEPS: Final = "SELECT -1, revision FROM corehost.step WHERE open AND pa
 
 # --- locks -----------------------------------------------------------------------------------------
 
-_MY_DATABASE: Final = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+MY_DATABASE: Final = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
 TRY_EXCLUSIVE: Final = "pg_catalog.pg_try_advisory_lock({key})"
 TRY_SHARED: Final = "pg_catalog.pg_try_advisory_lock_shared({key})"
 # Refused while somebody has announced that he needs the namespace for himself.
@@ -91,7 +91,7 @@ FROM pg_catalog.pg_locks l
 LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 LEFT JOIN pg_catalog.pg_stat_progress_copy c ON c.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.mode = 'ExclusiveLock'
-  AND l.database = {_MY_DATABASE}
+  AND l.database = {MY_DATABASE}
   AND ((l.classid::bigint << 32) | l.objid::bigint) = ANY (%s::bigint[])
 """
 
@@ -136,7 +136,7 @@ DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS {schema}.{index}"
 _HELD: Final = f"""held AS (
   SELECT count(*) AS n FROM pg_catalog.pg_locks
   WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
-    AND pid = pg_catalog.pg_backend_pid() AND database = {_MY_DATABASE}
+    AND pid = pg_catalog.pg_backend_pid() AND database = {MY_DATABASE}
     AND ((classid::bigint << 32) | objid::bigint) = %(key)s
 )"""
 # A revision may have taken a role that has no right to write the ledger.

@@ -22,6 +22,7 @@ from corehost.postgres.connect import Connection, Connector, is_passing, transla
 from corehost.postgres.instances import read_instances
 from corehost.postgres.locks import holders
 from corehost.postgres.prepare import invalid_indexes
+from corehost.readiness.deferred import find_deferred
 from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
 
@@ -31,7 +32,8 @@ class Look:
     """One look at the whole database."""
 
     ready: bool
-    """Whether nothing of any branch's target is pending, and nothing keeps this code from serving.
+    """Whether nothing of any branch's target is pending but what is held back, and nothing keeps this code
+    from serving.
 
     What the host goes on without (``left_out``) does not matter to it.
     """
@@ -63,8 +65,12 @@ def look_around(connection: Connection, graph: Graph, *, policy: Policy = DEFAUL
     rows = {name: standing.rows for name, standing in standings.items()}
     by_branch: dict[str, list[Node]] = {name: [] for name in graph.trees}
     pending = graph.pending(rows)
-    for node in Frontier(graph, pending).drain():
+    deferred = find_deferred(connection, graph, state, pending, policy)
+    for node in Frontier(graph, pending - deferred.keys()).drain():
         by_branch[node.branch].append(node)
+    held_of: dict[str, dict[str, str]] = {name: {} for name in graph.trees}
+    for node in sorted(deferred, key=graph.rank.__getitem__):
+        held_of[node.branch][node.revision] = deferred[node].reason
     keys = {name: tree.branch.namespace.lock_key for name, tree in graph.trees.items()}
     held = holders(connection, sorted(set(keys.values())))
     if any(attempt.partial and not attempt.failed for attempt in state.open_steps.values()):
@@ -73,7 +79,12 @@ def look_around(connection: Connection, graph: Graph, *, policy: Policy = DEFAUL
         state, standings = look(connection, graph, policy=policy)
     found = [
         branch_status(
-            tree, standings[name], state, pending=tuple(by_branch[name]), holder=held.get(keys[name])
+            tree,
+            standings[name],
+            state,
+            pending=tuple(by_branch[name]),
+            holder=held.get(keys[name]),
+            held=held_of[name],
         )
         for name, tree in graph.trees.items()
     ]

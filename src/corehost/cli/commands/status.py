@@ -100,6 +100,7 @@ def _lock(holder: LockHolder) -> dict[str, object]:
 def _text(run: Invocation, seen: Look) -> str:
     text = output.table(_COLUMNS, [_row(found) for found in seen.branches])
     notes = [f"{found.branch}: {found.reason}" for found in seen.branches if found.reason]
+    notes += [f"{found.branch}: {name} {why}" for found in seen.branches for name, why in found.held.items()]
     notes += [f"{found.branch}: the host goes on without it" for found in seen.branches if found.left_out]
     notes += [f"{instance.state}: {instance}" for instance in seen.instances]
     notes += [f"left out: {left.plugin}: {left.reason}" for left in run.installation.skipped]
