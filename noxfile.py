@@ -63,6 +63,13 @@ def tests_all(session: nox.Session) -> None:
 
 
 @nox.session
+def deploy(session: nox.Session) -> None:
+    """Check the manifests and the chart of ``deploy/``: schemas, Helm, hadolint, and their commands."""
+    session.install(*TEST_TOOLS, "--group", "deploy")
+    run_tests(session, "tests/deploy")
+
+
+@nox.session
 def tests_pg15(session: nox.Session) -> None:
     """The tests in which the server has a say, on the PostgreSQL 15 of the system."""
     session.install(*TEST_TOOLS)
