@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from corehost.hookspecs import hookimpl, hookspec
     from corehost.host import Host
     from corehost.migrate import Observer
+    from corehost.migrate.batching import Batch, batches
     from corehost.schemas import schema
     from corehost.web.server import HealthServer
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousRevisionError",
+    "Batch",
     "Branch",
     "ConfigurationError",
     "CorehostError",
@@ -74,6 +76,7 @@ __all__ = [
     "StepResult",
     "WaitTimedOut",
     "__version__",
+    "batches",
     "hookimpl",
     "hookspec",
     "progress",
@@ -81,6 +84,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "Batch": "corehost.migrate.batching",
     "Branch": "corehost.core.branch",
     "HealthServer": "corehost.web.server",
     "Host": "corehost.host",
@@ -93,6 +97,7 @@ _ELSEWHERE = {
     "Step": "corehost.core.plan",
     "StepResult": "corehost.core.results",
     "__version__": "corehost.core.version",
+    "batches": "corehost.migrate.batching",
     "hookimpl": "corehost.hookspecs",
     "hookspec": "corehost.hookspecs",
     "progress": "corehost.core.rows",

@@ -23,16 +23,27 @@ class Cluster:
         self._settings = {"fsync": "off", "listen_addresses": "", **settings}
         self._directory = Path(tempfile.mkdtemp(prefix="cluster", dir="/var/tmp"))
         self._data = self._directory / "data"
+        self._primary: str | None = None
 
     @property
     def url(self) -> str:
         """The conninfo of its one database, over the Unix socket."""
         return f"host={self._directory} port=5432 user=postgres dbname=postgres"
 
+    def standby(self) -> Cluster:
+        """A hot standby of this cluster, which replicates from when it is entered."""
+        other = Cluster(self._bindir, self._settings)
+        other._primary = self.url
+        return other
+
     def __enter__(self) -> Self:
         if self._account is not None:
             os.chown(self._directory, self._account.uid, self._account.gid)
-        self._run("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8")
+        if self._primary is None:
+            self._run("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8")
+        else:
+            backup = ("--dbname", self._primary, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+            self._run("pg_basebackup", *backup)
         with (self._data / "postgresql.conf").open("a") as file:
             for name, value in (self._settings | {"unix_socket_directories": str(self._directory)}).items():
                 file.write(f"{name} = '{value}'\n")

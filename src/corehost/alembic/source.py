@@ -32,7 +32,7 @@ _DROPS: Final = frozenset(
         "DropSchema",
     )
 )
-_COMMITS: Final = frozenset(("autocommit_block", "commit", "postgresql_concurrently"))
+_COMMITS: Final = frozenset(("autocommit_block", "batches", "commit", "postgresql_concurrently"))
 
 
 def source_facts(path: str | PathLike[str]) -> SourceFacts:
@@ -42,7 +42,8 @@ def source_facts(path: str | PathLike[str]) -> SourceFacts:
     conditions included; what it calls in other modules is not seen.
 
     ===================  ==========================================================================
-    ``transactional``    False with ``autocommit_block``; a call of ``commit``; an isolation level
+    ``transactional``    False with ``autocommit_block``; a call of ``commit`` or of
+                         ``corehost.batches``; an isolation level
                          AUTOCOMMIT; ``postgresql_concurrently=True``; executed text with COMMIT, END,
                          ROLLBACK (but not TO SAVEPOINT), ABORT, PREPARE TRANSACTION or VACUUM; text
                          with an INDEX CONCURRENTLY, DETACH PARTITION CONCURRENTLY, DATABASE,
@@ -92,7 +93,7 @@ def source_facts(path: str | PathLike[str]) -> SourceFacts:
 def _is_transactional(reached: Reached) -> bool:
     return not (
         "autocommit_block" in reached.names
-        or any(call_name(call) == "commit" for call in reached.calls)
+        or any(call_name(call) in ("batches", "commit") for call in reached.calls)
         or any(_is_true(call, "postgresql_concurrently") for call in reached.calls)
         or any(text.upper() == "AUTOCOMMIT" or runs_outside_transaction(text) for text in reached.texts)
         or any(ends_transaction(text) for text in reached.executed)

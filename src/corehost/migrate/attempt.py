@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -22,8 +23,10 @@ from corehost.core.results import StepResult
 from corehost.core.rows import counting
 from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
+from corehost.migrate.running import RunningStep, running_step
 from corehost.migrate.stop import Stop
 from corehost.postgres import sql
+from corehost.postgres.batches import forget
 from corehost.postgres.connect import Connection, execute, is_lost, remedy
 from corehost.postgres.ledger import RowsChanged, StepRecord, without_secrets
 from corehost.postgres.session import StepSession
@@ -48,8 +51,9 @@ StepContexts = Callable[[Branch], Sequence[AbstractContextManager[Any]]]
 class ConnectionLost(Exception):
     """The connection went away while a step ran; whether it is committed must be asked anew."""
 
-    def __init__(self, record: StepRecord, started_at: datetime, began: float):
+    def __init__(self, record: StepRecord, started_at: datetime, began: float, *, batches: int = 0):
         super().__init__("the connection was lost")
+        self.batches = batches
         self.record = record
         self.started_at = started_at
         self.began = began
@@ -84,18 +88,29 @@ class StepRunner:
         again) and ConnectionLost.
         """
         after = self.runner.rows_after(rows, *step.revisions)
-        for attempt in range(1, self.settings.lock_attempts + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             record = self._record(step, required)
             started_at, began = datetime.now(UTC), time.monotonic()
+            running = RunningStep(
+                step=step,
+                connection=self.connection,
+                record=record,
+                stop=self.stop,
+                elapsed_ms=partial(_ms_since, began),
+            )
             try:
-                self._try(step, record, rows, after, settle=settle, began=began, has_ledger=has_ledger)
+                self._try(running, rows, after, settle=settle, began=began, has_ledger=has_ledger)
             except RowsChanged:
                 raise
             except Exception as error:
                 cause = _database_error(error)
                 if is_lost(cause) or self.connection.closed:
-                    raise ConnectionLost(record, started_at, began) from error
+                    raise ConnectionLost(record, started_at, began, batches=running.batches) from error
                 self.session.forget()
+                if running.batches:
+                    attempt = 1  # it got on: what is counted are tries at the same batch
                 if (stopped := self.stop.reason(cause)) is not None:
                     raise stopped from error
                 if (
@@ -114,12 +129,10 @@ class StepRunner:
                 failure.__cause__ = error
                 return _result(step, started_at, began, error=describe(error)), failure
             return _result(step, started_at, began), None
-        raise AssertionError  # the last attempt has returned
 
     def _try(
         self,
-        step: Step,
-        record: StepRecord,
+        running: RunningStep,
         before: Sequence[str],
         after: Sequence[str],
         *,
@@ -127,11 +140,14 @@ class StepRunner:
         began: float,
         has_ledger: bool,
     ) -> None:
+        step, record = running.step, running.record
         watcher = _Watcher(step, self.connection, self.session, record, began, enabled=has_ledger)
 
         def finish() -> None:
             if step.at_once:
                 execute(self.connection, sql.RESET_ROLE)  # the bootstrap may have taken one
+            if running.loops:
+                forget(self.connection, record.values)
             for other in step.also:
                 self._record(other, action=_action(step)).add(self.connection)
             now = record.finish(
@@ -145,7 +161,7 @@ class StepRunner:
             for context in self.contexts(self.branch):
                 stack.enter_context(context)
             self.session.prepare(lock_timeout=step.facts.lock_timeout)
-            with self.bridge.borrowed(watcher) as connection:
+            with self.bridge.borrowed(watcher) as connection, running_step(running):
                 self.runner.upgrade(step, connection, finish)
         if record.started:
             self.session.forget()
@@ -165,12 +181,12 @@ class StepRunner:
         self, step: Step, record: StepRecord, error: BaseException, began: float, *, has_ledger: bool
     ) -> StepFailed:
         text = describe(error)
-        partial = False
+        is_partial = False
         if has_ledger:
-            partial = record.is_partial(self.connection)
+            is_partial = record.is_partial(self.connection)
             record.fail(self.connection, error=text, duration_ms=_ms_since(began))
         hint = remedy(_database_error(error))
-        if partial:
+        if is_partial:
             hint = "a part of it is committed: look at the database, then use 'corehost resolve'"
         return StepFailed(
             f"revision {step.node.revision} failed: {text}",

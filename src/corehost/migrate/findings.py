@@ -63,9 +63,9 @@ class Findings:
         self.applied += [replace(result, node=other.node, duration_ms=0.0) for other in step.also]
 
     def count_losses(self, graph: Graph) -> None:
-        """A step that takes its connection with it every time has failed."""
-        for step, _ in self.doubtful:
-            self.lost[step.node] += 1
+        """A step that takes its connection with it every time, and gets nowhere, has failed."""
+        for step, lost in self.doubtful:
+            self.lost[step.node] = 1 if lost.batches else self.lost[step.node] + 1
             if self.lost[step.node] >= _LOSSES:
                 tree = graph.trees[step.node.branch]
                 self.blocked[step.node.branch] = StepFailed(

@@ -65,8 +65,10 @@ class Stop:
             raise self._error
 
     def reason(self, error: BaseException) -> MigrationError | None:
-        """The asker's error, where another one is nothing but its consequence."""
-        return self._error if isinstance(error, psycopg.errors.QueryCanceled) else None
+        """The asker's error, where this is it, or is nothing but its consequence."""
+        return (
+            self._error if error is self._error or isinstance(error, psycopg.errors.QueryCanceled) else None
+        )
 
     def close(self) -> None:
         """The pass has ended: nothing is left to be cut."""

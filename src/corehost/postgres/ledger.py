@@ -6,7 +6,8 @@ import os
 import re
 import socket
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -101,6 +102,11 @@ class StepRecord:
         }
 
     @property
+    def values(self) -> Mapping[str, Any]:
+        """What statements about this step are given: which it is, and the key of its lock."""
+        return self._values
+
+    @property
     def started(self) -> bool:
         """Whether 'started' was written, since a part of the step was about to be committed."""
         return self._started_id is not None
@@ -109,9 +115,10 @@ class StepRecord:
         """Finish what an earlier attempt had begun."""
         self._started_id = started_id
 
-    def start(self, connection: Connection, *, duration_ms: float) -> None:
+    def start(self, connection: Connection, *, duration_ms: float, partial: bool = True) -> None:
         """Write 'started' in the transaction that is about to be committed, unless it is there already.
 
+        ``partial`` is False where the step can go on behind what is committed, whoever runs it next.
         Raises LockLost, the transaction to be rolled back, where the namespace's lock is gone.
         """
         ((role,),) = execute(connection, sql.ROLE)
@@ -120,13 +127,12 @@ class StepRecord:
         if not self._is_written(
             connection
         ):  # a part of the step that was rolled back may have taken it along
-            values = {**self._values, "duration_ms": duration_ms}
-            try:
+            values = {**self._values, "duration_ms": duration_ms, "partial": partial}
+            with lock_checked():
                 ((self._started_id,),) = execute(connection, self._fit(sql.RECORD_STARTED), values)
-            except psycopg.errors.InvalidTextRepresentation as error:
-                if "corehost: lock lost" not in str(error):
-                    raise
-                raise LockLost("the namespace's lock was lost while the step ran") from error
+        elif partial:
+            with lock_checked():
+                execute(connection, sql.MARK_PARTIAL, {**self._values, "started_id": self._started_id})
         if role != "none":
             execute(connection, sql.SET_ROLE, (role,))
 
@@ -162,11 +168,11 @@ class StepRecord:
             execute(connection, self._fit(sql.RECORD_FAILED), values)
 
     def is_partial(self, connection: Connection) -> bool:
-        """Whether a part of the failed step is committed: its 'started' outlived the roll-back."""
+        """Whether a part of the failed step is committed that it cannot go on behind."""
         if not self.started:
             return False
         execute(connection, sql.RESET_ROLE)  # the revision's own may have been committed along
-        return self._is_written(connection)
+        return execute(connection, sql.IS_PARTIAL, {"started_id": self._started_id}).fetchone() is not None
 
     def _fit(self, statement: str) -> str:
         return statement if self._knows_releases else sql.without_releases(statement)
@@ -179,6 +185,17 @@ class StepRecord:
     def was_applied(self, connection: Connection) -> bool:
         """Whether this very attempt is committed, asked when a COMMIT's answer never came."""
         return execute(connection, sql.APPLIED_BY_PASS, self._values).fetchone() is not None
+
+
+@contextmanager
+def lock_checked() -> Iterator[None]:
+    """Tell the refusal of a statement that asks for the namespace's lock: raises LockLost."""
+    try:
+        yield
+    except psycopg.errors.InvalidTextRepresentation as error:
+        if "corehost: lock lost" not in str(error):
+            raise
+        raise LockLost("the namespace's lock was lost while the step ran") from error
 
 
 def commit_rows(
@@ -204,12 +221,10 @@ def commit_rows(
         "settle": settle,
     }
     try:
-        cursor = execute(connection, sql.finish_statement(namespace, record), {**values, **more})
+        with lock_checked():
+            cursor = execute(connection, sql.finish_statement(namespace, record), {**values, **more})
     except psycopg.errors.InvalidTextRepresentation as error:
-        text = str(error)
-        if "corehost: lock lost" in text:
-            raise LockLost("the namespace's lock was lost while the step ran") from error
-        if "corehost: rows changed" in text:
+        if "corehost: rows changed" in str(error):
             raise RowsChanged("the version table was changed by somebody else meanwhile") from error
         raise
     cursor.nextset()  # the first is that of RESET

@@ -133,7 +133,8 @@ WHERE n.nspname = %s AND NOT i.indisvalid AND c.relkind = 'i'
 ORDER BY 1"""
 DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS {schema}.{index}"
 
-_HELD: Final = f"""held AS (
+# Whether this session still holds the namespace's lock.
+HELD: Final = f"""held AS (
   SELECT count(*) AS n FROM pg_catalog.pg_locks
   WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
     AND pid = pg_catalog.pg_backend_pid() AND database = {MY_DATABASE}
@@ -142,7 +143,7 @@ _HELD: Final = f"""held AS (
 # A revision may have taken a role that has no right to write the ledger.
 _CHECKED: Final = f"""
 {RESET_ROLE};
-WITH {_HELD}, found AS (
+WITH {HELD}, found AS (
   SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE "C"), '{{{{}}}}') AS rows
   FROM {{table}}
 ), gone AS (
@@ -194,10 +195,10 @@ FINISH_STARTED: Final = f"""finished AS (
 ), recorded AS (SELECT id FROM finished UNION ALL SELECT id FROM inserted)"""
 # Without the lock somebody else may be running the step by now: a part of it must not be committed either.
 RECORD_STARTED: Final = f"""
-WITH {_HELD}
+WITH {HELD}
 INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, open, partial, started_at)
 SELECT {_STEP_VALUES}, 'started', true,
-  CASE WHEN held.n = 1 THEN true ELSE ('corehost: lock lost, held ' || held.n)::boolean END,
+  CASE WHEN held.n = 1 THEN %(partial)s ELSE ('corehost: lock lost, held ' || held.n)::boolean END,
   clock_timestamp() - {_DURATION}
 FROM held
 RETURNING id"""
@@ -243,6 +244,13 @@ REVERT: Final = """recorded AS (
   RETURNING id
 )"""
 
+# A step that has so far committed whole batches alone commits something else.
+MARK_PARTIAL: Final = f"""
+WITH {HELD}
+UPDATE corehost.step SET partial =
+  CASE WHEN held.n = 1 THEN true ELSE ('corehost: lock lost, held ' || held.n)::boolean END
+FROM held WHERE id = %(started_id)s"""
+IS_PARTIAL: Final = "SELECT 1 FROM corehost.step WHERE id = %(started_id)s AND partial"
 IS_STARTED: Final = "SELECT 1 FROM corehost.step WHERE id = %(started_id)s"
 APPLIED_BY_PASS: Final = """
 SELECT 1 FROM corehost.step
