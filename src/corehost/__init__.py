@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from corehost.hookspecs import hookimpl, hookspec
     from corehost.host import Host
     from corehost.migrate import Observer
-    from corehost.migrate.batching import Batch, batches
+    from corehost.migrate.batch import Batch
+    from corehost.migrate.batching import batches
     from corehost.schemas import schema
     from corehost.web.server import HealthServer
 
@@ -84,7 +85,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "Batch": "corehost.migrate.batching",
+    "Batch": "corehost.migrate.batch",
     "Branch": "corehost.core.branch",
     "HealthServer": "corehost.web.server",
     "Host": "corehost.host",

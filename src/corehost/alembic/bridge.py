@@ -174,7 +174,8 @@ class BranchRunner:
     """One branch's ScriptDirectory and what its revisions see through ``alembic.context``."""
 
     def __init__(self, tree: BranchTree):
-        self._tree = tree
+        self.tree = tree
+        """The branch."""
         branch = tree.branch
         self._config = Config(cmd_opts=Arguments(x=[f"{k}={v}" for k, v in branch.x_arguments.items()]))
         self._config.set_main_option("script_location", str(branch.script_location).replace("%", "%%"))
@@ -187,7 +188,7 @@ class BranchRunner:
         """The rows of the version table that Alembic's HeadMaintainer would leave after these revisions."""
         after = tuple(rows)
         for revision in revisions:
-            after = self._tree.rows_after(after, revision)
+            after = self.tree.rows_after(after, revision)
         return after
 
     def upgrade(self, step: Step, connection: sa.Connection, finish: Callable[[], None]) -> None:
@@ -195,57 +196,69 @@ class BranchRunner:
 
         Rolls back on any error.
         """
-        self._preload()
-        revision = step.node.revision
-        namespace = self._tree.branch.namespace
+        namespace = self.tree.branch.namespace
         # SQLAlchemy has asked the server once, when another namespace may have had its turn.
         connection.dialect.default_schema_name = namespace.schema
-        shown = {"as_sql": False, "tag": None, "destination_rev": revision}
+        with self.context(step, connection=connection) as context:
+            context.impl.memo = _TypesThere(connection, namespace.schema)
+            with context.begin_transaction():
+                if step.at_once:
+                    self._bootstrap(connection)
+                else:
+                    self.module(step).upgrade()
+                finish()
+
+    @contextmanager
+    def context(self, step: Step, **configuration: Any) -> Iterator[MigrationContext]:
+        """What ``alembic.op`` and ``alembic.context`` stand for while a step runs, or is written down."""
+        self._preload()
+        namespace = self.tree.branch.namespace
+        shown = {"as_sql": False, "tag": None, "destination_rev": step.node.revision}
+        shown.update((key, value) for key, value in configuration.items() if key == "as_sql")
         with ONE_AT_A_TIME, EnvironmentContext(self._config, self._scripts, **shown) as environment:
             environment.configure(
-                connection=connection,
                 target_metadata=self._metadata(),
                 version_table=namespace.version_table,
                 version_table_schema=namespace.schema,
                 transaction_per_migration=False,
+                **configuration,
             )
             context: MigrationContext = environment.get_context()
-            context.impl.memo = _TypesThere(connection, namespace.schema)
             # Packages hand settings to configure() too, for revisions that read op.get_context().opts.
-            for key, value in self._tree.branch.options.items():
+            for key, value in self.tree.branch.options.items():
                 context.opts.setdefault(key, value)
-            with Operations.context(context), context.begin_transaction():
-                if step.at_once:
-                    self._bootstrap(connection)
-                else:
-                    script = self._scripts.get_revision(revision)
-                    assert isinstance(script, LazyScript)
-                    script.module.upgrade()
-                finish()
+            with Operations.context(context):
+                yield context
+
+    def module(self, step: Step) -> Any:
+        """The executed file of a step."""
+        script = self._scripts.get_revision(step.node.revision)
+        assert isinstance(script, LazyScript)
+        return script.module
 
     def _bootstrap(self, connection: sa.Connection) -> None:
-        path = self._tree.branch.bootstrap
+        path = self.tree.branch.bootstrap
         assert path is not None
         self._named(path, "bootstrap")(connection)
 
     def _preload(self) -> None:
         if not self._preloaded:
-            for name in self._tree.branch.preload:
-                _imported(self._tree, name, "preload")
+            for name in self.tree.branch.preload:
+                _imported(self.tree, name, "preload")
             self._preloaded = True
 
     def _metadata(self) -> Any:
-        path = self._tree.branch.metadata
+        path = self.tree.branch.metadata
         return None if path is None else self._named(path, "metadata")
 
     def _named(self, path: str, key: str) -> Any:
         """The object that ``"module:attribute"`` names. Raises PluginError."""
         module, _, attribute = path.partition(":")
-        found: Any = _imported(self._tree, module, key)
+        found: Any = _imported(self.tree, module, key)
         for part in attribute.split("."):
             if not hasattr(found, part):
                 raise PluginError(
-                    f"{key} {path!r} names {part!r}, which is not there", where=self._tree.where()
+                    f"{key} {path!r} names {part!r}, which is not there", where=self.tree.where()
                 )
             found = getattr(found, part)
         return found

@@ -129,7 +129,7 @@ class StepRecord:
         ):  # a part of the step that was rolled back may have taken it along
             values = {**self._values, "duration_ms": duration_ms, "partial": partial}
             with lock_checked():
-                ((self._started_id,),) = execute(connection, self._fit(sql.RECORD_STARTED), values)
+                ((self._started_id,),) = execute(connection, self.fit(sql.RECORD_STARTED), values)
         elif partial:
             with lock_checked():
                 execute(connection, sql.MARK_PARTIAL, {**self._values, "started_id": self._started_id})
@@ -150,7 +150,7 @@ class StepRecord:
         Returns the session's settings as the step left them. Raises LockLost or RowsChanged, the
         transaction rolled back by the server, and psycopg's errors.
         """
-        record = self._fit(sql.FINISH_STARTED if self.started else sql.RECORD_APPLIED)
+        record = self.fit(sql.FINISH_STARTED if self.started else sql.RECORD_APPLIED)
         values = {**self._values, "started_id": self._started_id, "duration_ms": duration_ms}
         return commit_rows(
             connection, self._namespace, record, values, before=before, after=after, settle=settle
@@ -158,14 +158,14 @@ class StepRecord:
 
     def add(self, connection: Connection) -> None:
         """Write that the revision is applied, in a transaction that :func:`commit_rows` ends."""
-        execute(connection, self._fit(sql.ADD_APPLIED), self._values)
+        execute(connection, self.fit(sql.ADD_APPLIED), self._values)
 
     def fail(self, connection: Connection, *, error: str, duration_ms: float) -> None:
         """Record the failure, after the step's transaction was rolled back."""
         execute(connection, sql.RESET_ROLE)
         values = {**self._values, "error": error, "duration_ms": duration_ms, "started_id": self._started_id}
         if not self.started or not execute(connection, sql.FAIL_STARTED, values).rowcount:
-            execute(connection, self._fit(sql.RECORD_FAILED), values)
+            execute(connection, self.fit(sql.RECORD_FAILED), values)
 
     def is_partial(self, connection: Connection) -> bool:
         """Whether a part of the failed step is committed that it cannot go on behind."""
@@ -174,7 +174,8 @@ class StepRecord:
         execute(connection, sql.RESET_ROLE)  # the revision's own may have been committed along
         return execute(connection, sql.IS_PARTIAL, {"started_id": self._started_id}).fetchone() is not None
 
-    def _fit(self, statement: str) -> str:
+    def fit(self, statement: str) -> str:
+        """The statement, as the ledger's tables are when this step is recorded."""
         return statement if self._knows_releases else sql.without_releases(statement)
 
     def _is_written(self, connection: Connection) -> bool:
@@ -198,6 +199,17 @@ def lock_checked() -> Iterator[None]:
         raise LockLost("the namespace's lock was lost while the step ran") from error
 
 
+def commit_values(before: Sequence[str], after: Sequence[str], *, settle: bool) -> dict[str, Any]:
+    """What the statement that commits a step is given beside the step's own values."""
+    return {
+        "before": sorted(before),
+        "after": sorted(after),
+        "removed": sorted(set(before) - set(after)),
+        "added": sorted(set(after) - set(before)),
+        "settle": settle,
+    }
+
+
 def commit_rows(
     connection: Connection,
     namespace: Namespace,
@@ -213,13 +225,7 @@ def commit_rows(
     Returns the session's settings. Raises LockLost or RowsChanged, the transaction rolled back by the
     server, and psycopg's errors.
     """
-    more = {
-        "before": sorted(before),
-        "after": sorted(after),
-        "removed": sorted(set(before) - set(after)),
-        "added": sorted(set(after) - set(before)),
-        "settle": settle,
-    }
+    more = commit_values(before, after, settle=settle)
     try:
         with lock_checked():
             cursor = execute(connection, sql.finish_statement(namespace, record), {**values, **more})

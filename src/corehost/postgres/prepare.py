@@ -13,7 +13,7 @@ from corehost.core.tree import BranchTree
 from corehost.postgres import sql
 from corehost.postgres.connect import Connection, execute
 
-_ALEMBIC_WIDTH: Final = 32
+ALEMBIC_WIDTH: Final = 32
 """How many characters of a revision id Alembic's own version table has room for."""
 
 
@@ -31,7 +31,7 @@ def create_extensions(
 
     Raises StepFailed, naming branch and extension, where the server does not have it or the role may not.
     """
-    if not _schema_exists(connection, schema):
+    if not schema_exists(connection, schema):
         execute(connection, sql.CREATE_SCHEMA.format(schema=sql.quoted(schema)))
     for name in extensions:
         try:
@@ -54,8 +54,8 @@ def prepare_version_table(connection: Connection, tree: BranchTree, *, exists: b
     """
     width = max(map(len, tree.revisions), default=0)
     if not exists:
-        _create_version_table(connection, tree.branch, width=max(_ALEMBIC_WIDTH, width))
-    elif width > _ALEMBIC_WIDTH:
+        _create_version_table(connection, tree.branch, width=max(ALEMBIC_WIDTH, width))
+    elif width > ALEMBIC_WIDTH:
         _widen_version_table(connection, tree.branch, width=width)
 
 
@@ -68,7 +68,7 @@ def _create_version_table(connection: Connection, branch: Branch, *, width: int)
             width=width,
         )
     ]
-    if not _schema_exists(connection, namespace.schema):
+    if not schema_exists(connection, namespace.schema):
         statements.insert(0, sql.CREATE_SCHEMA.format(schema=sql.quoted(namespace.schema)))
     try:
         execute(connection, "; ".join(statements))
@@ -116,6 +116,7 @@ def drop_invalid_indexes(connection: Connection, schema: str) -> tuple[str, ...]
     return found
 
 
-def _schema_exists(connection: Connection, schema: str) -> bool:
+def schema_exists(connection: Connection, schema: str) -> bool:
+    """Whether a schema is there."""
     # CREATE SCHEMA IF NOT EXISTS asks for the right to create one even where it is there already.
     return execute(connection, sql.SCHEMA_EXISTS, (schema,)).fetchone() is not None

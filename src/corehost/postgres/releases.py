@@ -29,6 +29,13 @@ def record_release(
 
     ``facts_of`` gives what was read of a revision's source, or None where nobody had to.
     """
+    execute(connection, sql.RECORD_RELEASE, release_values(graph, release, facts_of))
+
+
+def release_values(
+    graph: Graph, release: Release, facts_of: Callable[[Node], SourceFacts | None]
+) -> dict[str, Any]:
+    """What ``RECORD_RELEASE`` is given."""
     revisions = []
     for name, tree in graph.trees.items():
         if name == LEDGER:
@@ -58,12 +65,11 @@ def record_release(
         }
         for branch in release.branches
     ]
-    values = {
+    return {
         "digest": release.digest,
         "revisions": json.dumps(revisions),
         "branches": json.dumps(branches),
     }
-    execute(connection, sql.RECORD_RELEASE, values)
 
 
 def read_lineage(connection: Connection, branch: Branch, state: DatabaseState) -> Lineage:

@@ -12,6 +12,11 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """A text as a constant of SQL (``standard_conforming_strings`` is on)."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def version_table(namespace: Namespace) -> str:
     """The qualified, quoted name of a branch's version table."""
     return f"{quoted(namespace.schema)}.{quoted(namespace.version_table)}"

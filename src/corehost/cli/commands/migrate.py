@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 @reporting("migrate", {"applied": [], "waited_ms": 0.0, "ready": False, "deferred": [], "left_out": {}})
 @click.option("--plan-only", is_flag=True, help="Show the steps, as 'corehost plan' does; change nothing.")
+@click.option("--sql", is_flag=True, help="Write the SQL of these steps as a script; change nothing.")
 @click.option("--branch", metavar="NAME", help="Only this branch and what it depends on.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait while others hold a lock.")
 @click.option("--allow-destructive", is_flag=True, help="Run steps that the setting on_destructive refuses.")
 @click.option("--contract", is_flag=True, help="Run contract steps now, unless an older instance is there.")
 def migrate(
-    run: Invocation, plan_only: bool, branch: str | None, wait: bool, allow_destructive: bool, contract: bool
+    run: Invocation,
+    plan_only: bool,
+    sql: bool,
+    branch: str | None,
+    wait: bool,
+    allow_destructive: bool,
+    contract: bool,
 ) -> int | None:
     """Wait for others, apply what is pending, say what was done.
 
@@ -31,8 +38,13 @@ def migrate(
     setting wait_timeout, or a lock is held and --no-wait was given; 5: this code cannot serve this database;
     6: it could not be reached within wait_timeout.
     """
+    if plan_only and sql:
+        raise click.UsageError("--plan-only and --sql exclude each other")
     if plan_only:
         _plan(run, branch)
+        return None
+    if sql:
+        _script(run, branch)
         return None
     from corehost.cli.progress import progress
     from corehost.cli.signals import gently
@@ -66,6 +78,15 @@ def _plan(run: Invocation, branch: str | None) -> None:
     plan = run.host.plan(only=branch)
     run.document |= {"ready": not plan, "steps": [step.as_dict() for step in plan.steps]}
     run.report(plan_text(plan))
+
+
+def _script(run: Invocation, branch: str | None) -> None:
+    from corehost import schemas
+    from corehost.migrate.script import write_script
+
+    schemas.use(run.installation.schemas)
+    run.document["sql"] = write_script(run.installation, run.connector, only=branch)
+    run.report(run.document["sql"])
 
 
 def _fill(run: Invocation, report: MigrationReport) -> None:

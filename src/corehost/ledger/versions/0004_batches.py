@@ -5,10 +5,11 @@
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 depends_on = None
 branch_labels = None
+phase = "expand"
 
 STATEMENTS = (
     """
