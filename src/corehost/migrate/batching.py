@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from corehost.core.errors import MigrationError
+from corehost.core.rows import progress as tell
 from corehost.core.setting_types import parse_duration
 from corehost.migrate.batch import Batch
 from corehost.migrate.running import RunningStep, running
@@ -111,6 +112,7 @@ class _Loop:
         self._max_lag = max_lag
         self._lag = Lag(raw)
         self._told = False
+        self._total: int | None = None
         self._number = 0
         if step is not None:
             step.loops += 1
@@ -121,6 +123,7 @@ class _Loop:
         progress = self._begin()
         if self._step is not None:
             self._step.in_loop = True
+            self._total = postgres.estimated_rows(self._raw, self._table)
         while progress is not None and not progress.finished:
             found = postgres.next_batch(
                 self._raw, self._table, behind=progress.last or None, until=progress.until, size=self._size
@@ -177,6 +180,8 @@ class _Loop:
             step.record.start(self._raw, duration_ms=step.elapsed_ms(), partial=False)
         postgres.commit(self._raw, step.record.values, self._number, progress)
         step.batches += 1
+        # An estimate of the planner's: what is done may be more.
+        tell(progress.rows, None if self._total is None else max(self._total, progress.rows))
         step.stop.check()
         if not progress.finished:
             self._pause(step)

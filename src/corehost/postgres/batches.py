@@ -29,6 +29,8 @@ _FIND: Final = """
 SELECT c.oid::text, pg_catalog.quote_ident(c.relname) FROM pg_catalog.pg_class c
 WHERE c.oid = pg_catalog.to_regclass(%s)"""
 _HAS_WRITTEN: Final = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NOT NULL"
+_ESTIMATE: Final = """
+SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass(%s)"""
 _LAST_KEY: Final = "SELECT {texts} FROM {table}{where} ORDER BY {descending} LIMIT 1"
 _NEXT: Final = """
 WITH batch AS (
@@ -190,6 +192,14 @@ def has_written(connection: Connection) -> bool:
     """Whether the open transaction has changed anything."""
     ((written,),) = execute(connection, _HAS_WRITTEN)
     return bool(written)
+
+
+def estimated_rows(connection: Connection, table: KeyedTable) -> int | None:
+    """About how many rows the table has, as the planner knows; None where it does not."""
+    if table.where is not None:
+        return None
+    ((rows,),) = execute(connection, _ESTIMATE, (table.name,))
+    return int(rows) if rows > 0 else None
 
 
 def last_key(connection: Connection, table: KeyedTable) -> Key | None:
