@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         PluginStartFailed,
         PoolerRefused,
         RevisionFileError,
+        RevisionsPending,
         StepFailed,
         WaitTimedOut,
     )
@@ -71,6 +72,7 @@ __all__ = [
     "PoolerRefused",
     "Readiness",
     "RevisionFileError",
+    "RevisionsPending",
     "Settings",
     "Step",
     "StepFailed",

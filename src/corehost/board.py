@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from corehost.core.instances import Instance
-from corehost.core.life import Event, after, may_serve
+from corehost.core.life import TRANSITIONS, Event, after, may_serve
 from corehost.core.plan import Step
 from corehost.core.results import Readiness
 from corehost.core.rows import rows
@@ -38,15 +40,40 @@ class Board(Tally):
     def take(self, event: Event, **details: Any) -> None:
         """Go where an event leads, or tell more of the same state; ``details`` are fields of Readiness."""
         with self._writing:
-            state = after(self._now.state, event)
-            since = self._now.since if self._now.state == state else datetime.now(UTC)
-            ready = may_serve(state, needs_database=self._needs_database)
-            self._now = Readiness(ready=ready, state=state, since=since, **details)
+            self._enter(event, **details)
+
+    def _enter(self, event: Event, **details: Any) -> None:
+        state = after(self._now.state, event)
+        since = self._now.since if self._now.state == state else datetime.now(UTC)
+        ready = may_serve(state, needs_database=self._needs_database)
+        self._now = Readiness(ready=ready, state=state, since=since, **details)
 
     def begin(self) -> None:
         """A pass begins."""
         self.steps = 0
         self.take("begin")
+
+    def finish(self, left_out: Mapping[str, str]) -> None:
+        """This instance may serve, without some plugins."""
+        plugins = {
+            name: Readiness(ready=False, state="failed", message=without_secrets(reason))
+            for name, reason in left_out.items()
+        }
+        self.take("finish", plugins=MappingProxyType(plugins))
+
+    def lost_database(self, message: str) -> None:
+        """The database of an instance that serves does not answer."""
+        self._if_serving("lose", message=message)
+
+    def found_database(self) -> None:
+        """It answers again."""
+        self._if_serving("regain")
+
+    def _if_serving(self, event: Event, **details: Any) -> None:
+        """Whoever watches the database may not know yet that the host has stopped."""
+        with self._writing:
+            if event in TRANSITIONS[self._now.state]:
+                self._enter(event, plugins=self._now.plugins, **details)
 
     def fail(self, error: BaseException) -> None:
         """The start has failed; probes say why, without secrets."""

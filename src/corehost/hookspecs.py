@@ -86,9 +86,10 @@ def corehost_migration_context(branch: Branch) -> AbstractContextManager[Any]:  
 def corehost_startup(host: Host) -> None:
     """Start what the plugin needs at run time; the schema is complete.
 
-    In every process, after the pass, on the thread that enters the host, with no lock held, in
-    dependency order. An exception stops the start: the plugin is named, plugins already started are
-    shut down in reverse.
+    In every process, after the pass, on a thread of its own, with no lock held, in dependency order. An
+    exception, or more time than ``startup_timeout``, stops the start: the plugin is named, plugins already
+    started are shut down in reverse. A hook that has taken too long goes on; when it ends well after all,
+    the plugin's ``corehost_shutdown`` is called on the same thread.
     """
 
 
@@ -96,6 +97,7 @@ def corehost_startup(host: Host) -> None:
 def corehost_shutdown(host: Host) -> None:
     """Stop what ``corehost_startup`` started.
 
-    In every process whose start-up was done, on the thread that leaves the host, with no lock held, in
-    reverse dependency order. An exception is logged; the others are still called.
+    In every process whose start-up was done, on a thread of its own, with no lock held, in reverse
+    dependency order. It is waited for ``shutdown_timeout`` at most. An exception is logged; the others are
+    still called.
     """

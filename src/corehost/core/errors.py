@@ -16,7 +16,8 @@ CorehostError
     │   └── DestructiveStepRefused  what is pending would drop data, and the settings refuse that
     ├── PresenceImpossible        this connection cannot show others that an instance is there (exit 1)
     ├── WaitTimedOut              nobody made progress for too long, or the pass took too long (exit 4)
-    ├── PluginStartFailed         a plugin's corehost_startup raised (exit 1)
+    ├── RevisionsPending          a start that only checks found something pending (exit 3)
+    ├── PluginStartFailed         a plugin's corehost_startup raised, or took too long (exit 1)
     ├── PassStopped               this process was asked to end (exit 143)
     └── DatabaseUnavailable       the database cannot be reached, or refuses the connection (exit 6)
 """
@@ -216,8 +217,15 @@ class WaitTimedOut(MigrationError):
     exit_code = 4
 
 
+class RevisionsPending(MigrationError):
+    """Something is pending, and this start only checks (``mode = "check"``)."""
+
+    code = "pending"
+    exit_code = 3
+
+
 class PluginStartFailed(MigrationError):
-    """A plugin's ``corehost_startup`` raised; what was started before it is shut down again."""
+    """A plugin's ``corehost_startup`` raised or took too long; what was started before it is shut down."""
 
     code = "plugin_start"
 

@@ -95,6 +95,19 @@ class Settings:
     """PostgreSQL's statement_timeout of a step; 0: none."""
     shutdown_grace: timedelta = timedelta(seconds=20)
     """How long a step may go on after this process was asked to end; then it is rolled back."""
+    startup_timeout: timedelta = timedelta(seconds=60)
+    """How long a plugin's ``corehost_startup`` may take; then the start fails. 0: for ever."""
+    shutdown_timeout: timedelta = timedelta(seconds=10)
+    """How long a plugin's ``corehost_shutdown`` is waited for; 0: for ever."""
+    mode: Literal["migrate", "wait", "check", "off"] = field(
+        default="migrate", metadata={"choices": ("migrate", "wait", "check", "off")}
+    )
+    """What a start does before the plugins are started: run the pass, wait until another job has, look
+    once and fail where something is pending, or nothing."""
+    on_failure: Literal["retry", "exit"] = field(default="retry", metadata={"choices": ("retry", "exit")})
+    """Whether a serving host whose start failed tries again, or ends its process."""
+    readiness_needs_database: bool = False
+    """Whether an instance that serves is not ready while the database is away."""
     pass_timeout: timedelta = timedelta(0)
     """How long the whole pass may take; 0: for ever."""
     holder_idle_timeout: timedelta = timedelta(minutes=5)
@@ -132,7 +145,7 @@ _TEXTS: Final = frozenset(
     {"core", "core_schema", "database_url", "extension_schema", "health_token", "migration_url"}
     | _NOT_SETTABLE
 )
-_FLAGS: Final = frozenset({"allow_empty", "search_path_public"})
+_FLAGS: Final = frozenset({"allow_empty", "readiness_needs_database", "search_path_public"})
 _LISTS: Final = frozenset({"plugin_groups", "migration_groups", "hooks", "hookspecs", "plugins", "disabled"})
 _OPTIONAL: Final = frozenset(
     {"core", "database_url", "health_token", "migration_url", "plugins", *_NOT_SETTABLE}

@@ -6,12 +6,13 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
 
+from corehost.core.graph import Graph
 from corehost.core.plan import Step
 from corehost.core.results import StepResult
 from corehost.core.rows import rows
@@ -45,14 +46,14 @@ class Beacon(Tally):
         connector: Connector,
         observer: Observer,
         *,
-        branches: Mapping[str, str | None],
-        backend: Callable[[], int | None],
+        graph: Graph,
+        backend: Callable[[], int | None] = lambda: None,
     ):
         super().__init__()
         self._connector = connector
         self._observer = observer
         self._backend = backend
-        self._branches = branches
+        self._branches = {name: tree.branch.origin.version for name, tree in graph.trees.items()}
         self._id = uuid.uuid4()
         self._step: tuple[Step, float] | None = None
         self._waiting_since: float | None = None

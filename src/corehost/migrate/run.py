@@ -71,9 +71,8 @@ class MigrationPass:
         self._first_look = True
         self._announced, self._ready, self._tried_late = False, False, False
         self._last_warning = ""
-        versions = {name: tree.branch.origin.version for name, tree in context.graph.trees.items()}
         self._beacon = Beacon(
-            connector, context.observer, branches=versions, backend=lambda: self._link.backend
+            connector, context.observer, graph=context.graph, backend=lambda: self._link.backend
         )
         self._context = replace(context, observer=Several(self._beacon, context.observer))
         self._waiting = Waiting(self._pace, self._context, self._beacon)

@@ -95,6 +95,11 @@ def execute(connection: Connection, statement: str, parameters: Any = None) -> C
     return cursor.execute(statement, parameters)
 
 
+def ping(connection: Connection) -> None:
+    """Ask the server for an answer: one round trip. Raises psycopg's errors."""
+    execute(connection, sql.BACKEND_PID)
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether an error means that the connection is gone and another one may do."""
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):

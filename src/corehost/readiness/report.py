@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from corehost.core.branch import Origin
 from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase, WaitTimedOut
@@ -46,6 +47,18 @@ class Look:
     def pending(self) -> bool:
         """Whether a pass would have something to do."""
         return any(status.pending for status in self.branches)
+
+    def of(self, names: Container[str]) -> Look:
+        """What it says of some branches."""
+        branches = tuple(status for status in self.branches if status.branch in names)
+        return replace(self, branches=branches, ready=_is_ready(branches))
+
+    def fingerprint(self) -> Any:
+        """A value that differs whenever anybody has made progress."""
+        return tuple(
+            (status.branch, status.applied, status.lock and (status.lock.pid, status.lock.since))
+            for status in self.branches
+        )
 
     def unservable(self) -> IncompatibleDatabase | None:
         """Why waiting cannot help, where it cannot."""
@@ -94,7 +107,7 @@ def look_around(connection: Connection, graph: Graph, *, policy: Policy = DEFAUL
     }
     left_out = leave_out(graph, wrong, pending, policy.optional)
     found = [replace(s, left_out=True) if s.branch in left_out else s for s in found]
-    ready = not any((s.pending or s.blocked) and not s.left_out for s in found)
+    ready = _is_ready(found)
     found += [
         BranchStatus(
             branch=known.branch,
@@ -110,6 +123,10 @@ def look_around(connection: Connection, graph: Graph, *, policy: Policy = DEFAUL
     instances = read_instances(connection) if state.knows_instances else ()
     branches = tuple(sorted(found, key=lambda s: (s.branch, s.schema)))
     return Look(ready=ready, branches=branches, instances=instances)
+
+
+def _is_ready(found: Iterable[BranchStatus]) -> bool:
+    return not any((status.pending or status.blocked) and not status.left_out for status in found)
 
 
 def _is_of_this_version(graph: Graph, state: DatabaseState, status: BranchStatus) -> bool:
@@ -143,22 +160,35 @@ def wait_until_ready(
     timeout: timedelta,
     waiting: Callable[[str], None] = lambda _: None,
     policy: Policy = DEFAULT,
+    only: str | None = None,
+    progress_counts: bool = False,
+    looked: Callable[[Connection, Look], None] = lambda _connection, _look: None,
+    sleep: Callable[[float], object] = time.sleep,
+    check: Callable[[], None] = lambda: None,
 ) -> Look:
     """Look, without any lock, until the database is ready for this code.
 
-    ``waiting`` is told, at each look that finds it is not, what keeps it from being so.
+    ``waiting`` is told, at each look that finds it is not, what keeps it from being so, and ``looked`` what
+    was seen, on the connection of the look. ``only`` restricts it to one branch and what that depends on.
+    With ``progress_counts`` the ``timeout`` begins anew whenever anybody has made progress. ``check`` is
+    called before each look, and may raise.
     Raises IncompatibleDatabase at once when waiting cannot help, WaitTimedOut (naming what is pending)
     or DatabaseUnavailable after ``timeout``.
     """
-    pace = Pace(timeout)
+    pace = Pace(timeout, sleep=sleep)
+    names = None if only is None else graph.wanted(only).keys()
     deadline = time.monotonic() + timeout.total_seconds()
     while True:
+        check()
         pace.look_begins()
         seen: Look | None = None
         problem: DatabaseUnavailable | None = None
         try:
             with translated_errors(), connector.open() as connection:
                 seen = look_around(connection, graph, policy=policy)
+                seen = seen if names is None else seen.of(names)
+                if not seen.ready:
+                    looked(connection, seen)
         except DatabaseUnavailable as error:
             if error.__cause__ is not None and not is_passing(error.__cause__):
                 raise
@@ -168,8 +198,10 @@ def wait_until_ready(
                 return seen
             if unservable := seen.unservable():
                 raise unservable
+            held = any(status.lock is not None and status.lock.active for status in seen.branches)
+            pace.note(seen.fingerprint(), active=held)
         reason = problem or WaitTimedOut(_pending_text(seen.branches if seen else ()))
-        if time.monotonic() >= deadline:
+        if pace.timed_out if progress_counts else time.monotonic() >= deadline:
             raise reason
         waiting(reason.message)
         pace.pause()

@@ -8,6 +8,7 @@ from typing import Any
 
 from corehost.web.access import Access
 from corehost.web.answers import Answer, Request
+from corehost.web.ending import leave_if_asked
 from corehost.web.health import Endpoints
 from corehost.web.lifespan import Application, Lifespan, Receive, Scope, Send
 from corehost.web.paths import Paths
@@ -91,6 +92,7 @@ class ReadinessGate:
             await send({"type": "lifespan.shutdown.complete"})
         else:
             await send({"type": "lifespan.shutdown.failed", "message": error})
+        leave_if_asked()
 
     async def _start_application(self, lifespan: Lifespan, host_started: asyncio.Event) -> None:
         await host_started.wait()

@@ -14,6 +14,7 @@ from typing import Final
 
 from corehost.core.errors import CorehostError
 from corehost.core.results import Readiness
+from corehost.web.ending import end_process
 from corehost.web.ports import StartableHost
 
 log = logging.getLogger("corehost")
@@ -91,8 +92,10 @@ class Startup:
         self._opened = True
 
     def fail(self, message: str) -> None:
-        """Stay closed, for a reason that is not the host's."""
+        """Stay closed, for a reason that is not the host's; with ``on_failure = "exit"`` end the process."""
         self._failure = _failed(message)
+        if self._host.settings.on_failure == "exit":
+            threading.Thread(target=end_process, args=(1,), name="corehost-end", daemon=True).start()
 
     def end(self) -> None:
         """Try no more and stop the host; blocks for a step that runs, and for the shut-down hooks.
@@ -125,6 +128,10 @@ class Startup:
                 if self._stopping.is_set():
                     return
                 self._failure = self._failure_of(error)
+                if self._host.settings.on_failure == "exit":
+                    log.error("the host did not start: %s", error, extra={"event": "start.failed"})
+                    end_process(error.exit_code)
+                    return
                 if error.exit_code in HOPELESS:
                     log.error("the host cannot start: %s", error, extra={"event": "start.failed"})
                     return
@@ -139,6 +146,10 @@ class Startup:
                 SystemExit,
             ) as error:  # left alone it would end the thread, and be told to nobody
                 self._failure = self._failure_of(error)
+                if self._host.settings.on_failure == "exit":
+                    log.exception("the host did not start", extra={"event": "start.failed"})
+                    end_process(1)
+                    return
                 log.exception(
                     "the host did not start, next try in %.1f s", delay, extra={"event": "start.retried"}
                 )

@@ -59,4 +59,4 @@ def _pass(run: Invocation) -> MigrationReport:
     from corehost.cli.signals import gently
 
     with progress(quiet=run.quiet) as observer, gently(run.host.interrupt):
-        return run.host.migrate(observer=observer)
+        return run.host.prepare(observer=observer)
