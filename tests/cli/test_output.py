@@ -15,7 +15,7 @@ from support.ledger import STEPS
 from support.packages import create_table, revision_source
 from support.shop import Shop
 
-FORMATS = ("text", "json", "mermaid", "dot")
+FORMATS = ("text", "json", "mermaid", "dot", "svg")
 
 
 def test_progress_is_lines_on_standard_error(shop: Shop) -> None:

@@ -9,8 +9,8 @@ import pytest
 from corehost.core.errors import ConfigurationError
 from corehost.core.results import Readiness
 from corehost.core.settings import Settings
-from corehost.web.access import Access
-from corehost.web.answers import Request
+from corehost.http.access import Access
+from corehost.http.answers import Request
 from corehost.web.health import Endpoints
 from corehost.web.paths import Paths
 
@@ -24,13 +24,17 @@ def test_everybody_may_see_everything_without_a_token() -> None:
     assert not access.limited
 
 
-@pytest.mark.parametrize("shown", ["Bearer s3cret", "bearer  s3cret ", "BEARER s3cret"])
+@pytest.mark.parametrize(
+    "shown", ["Bearer s3cret", "bearer  s3cret ", "BEARER s3cret", "Basic bWU6czNjcmV0", "basic OnMzY3JldA=="]
+)
 def test_the_token_opens(shown: str) -> None:
-    """The scheme is written in any case, as the HTTP standard has it."""
+    """As a bearer's, or as a password with any name or none; the scheme is written in any case."""
     assert Access(Settings(health_token="s3cret")).allows(shown)
 
 
-@pytest.mark.parametrize("shown", [None, "", "s3cret", "Bearer", "Bearer s3cre", "Basic s3cret", "Bearer é"])
+@pytest.mark.parametrize(
+    "shown", [None, "", "s3cret", "Bearer", "Bearer s3cre", "Basic s3cret", "Basic czNjcmV0", "Bearer é"]
+)
 def test_nothing_else_opens(shown: str | None) -> None:
     """Neither no header, nor another scheme, nor another token."""
     assert not Access(Settings(health_token="s3cret")).allows(shown)
@@ -38,7 +42,7 @@ def test_nothing_else_opens(shown: str | None) -> None:
 
 def test_a_token_file_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret that is rotated in place counts at once; one that is gone opens to nobody."""
-    monkeypatch.setattr("corehost.web.access._REREAD_AFTER", 0.0)
+    monkeypatch.setattr("corehost.http.access._REREAD_AFTER", 0.0)
     file = tmp_path / "token"
     file.write_text("first\n")
     access = Access(Settings(health_token_file=str(file)))

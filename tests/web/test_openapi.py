@@ -12,8 +12,8 @@ from corehost.core.instances import Instance
 from corehost.core.results import Readiness
 from corehost.core.rows import Rows
 from corehost.core.settings import Settings
-from corehost.web.access import Access
-from corehost.web.answers import Request
+from corehost.http.access import Access
+from corehost.http.answers import Request
 from corehost.web.health import Endpoints
 from corehost.web.openapi import description
 from corehost.web.paths import Paths

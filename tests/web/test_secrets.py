@@ -7,8 +7,8 @@ from hypothesis.strategies import composite, sampled_from, text
 
 from corehost.core.results import Readiness
 from corehost.core.settings import Settings
-from corehost.web.access import Access
-from corehost.web.answers import Request
+from corehost.http.access import Access
+from corehost.http.answers import Request
 from corehost.web.health import Endpoints
 from corehost.web.paths import Paths
 

@@ -17,6 +17,7 @@ from corehost.core.version import VERSION
 COMMANDS: Final = {
     "adopt": ("corehost.cli.commands.adopt:adopt", "Take over a database that others have migrated."),
     "check": ("corehost.cli.commands.check:check", "Say whether anything is pending, without any lock."),
+    "console": ("corehost.cli.commands.console:console", "Serve a page that shows all of it live."),
     "demo": (
         "corehost.demo.command:demo",
         "Let a fleet of real host processes migrate the example plugins on a local PostgreSQL.",

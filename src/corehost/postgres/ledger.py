@@ -239,10 +239,10 @@ def commit_rows(
 
 
 def read_history(
-    connection: Connection, *, branch: str | None = None, limit: int | None = None
+    connection: Connection, *, branch: str | None = None, before: int | None = None, limit: int | None = None
 ) -> tuple[HistoryEntry, ...]:
-    """The newest attempts (all without a ``limit``), oldest first."""
-    cursor = execute(connection, sql.HISTORY, {"branch": branch, "limit": limit})
+    """The newest attempts (all without a ``limit``), oldest first; ``before`` is the id of one, left out."""
+    cursor = execute(connection, sql.HISTORY, {"branch": branch, "before": before, "limit": limit})
     names = [column.name for column in cursor.description or ()]
     entries = [HistoryEntry(**dict(zip(names, row, strict=True))) for row in cursor]
     return tuple(reversed(entries))

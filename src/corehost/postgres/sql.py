@@ -28,6 +28,7 @@ CONFIGURE: Final = """
 SELECT pg_catalog.set_config(name, value, false)
 FROM unnest(%s::text[], %s::text[]) AS setting(name, value)
 """
+CURRENT_DATABASE: Final = "SELECT pg_catalog.current_database()"
 BACKEND_PID: Final = "SELECT pg_catalog.pg_backend_pid()"
 SET_MARK: Final = "SELECT pg_catalog.set_config(%s, %s, false)"
 READ_MARK: Final = "SELECT pg_catalog.current_setting(%s, true)"
@@ -269,7 +270,7 @@ SELECT id, branch, schema_name, version_table, revision, action, outcome, open, 
   required, phase, distribution, version, corehost_version, host, pid, started_at, finished_at,
   duration_ms, error
 FROM corehost.step
-WHERE %(branch)s::text IS NULL OR branch = %(branch)s
+WHERE (%(branch)s::text IS NULL OR branch = %(branch)s) AND (%(before)s::bigint IS NULL OR id < %(before)s)
 ORDER BY id DESC LIMIT %(limit)s
 """
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from corehost.web.access import Access
-from corehost.web.answers import Answer, Request
+from corehost.http.access import Access
+from corehost.http.answers import Answer, Request
 from corehost.web.ending import leave_if_asked
 from corehost.web.health import Endpoints
 from corehost.web.lifespan import Application, Lifespan, Receive, Scope, Send
@@ -15,16 +15,21 @@ from corehost.web.paths import Paths
 from corehost.web.ports import StartableHost
 from corehost.web.startup import Startup
 
+if TYPE_CHECKING:
+    from corehost.console.asgi import AsgiConsole
+    from corehost.console.sight import ConsoleHost
+
 
 class ReadinessGate:
     """Opens the port at once, runs the pass, starts the application, and only then lets requests in.
 
     Until then HTTP requests get 503 with ``Retry-After``, WebSockets are denied, and the health
     endpoints say why. ``health`` and ``ready`` are the paths of readiness, ``live`` that of liveness,
-    ``openapi`` that of their description; None switches one off. Around an application or in a
-    framework's ``add_middleware``; for asyncio servers. Where the server has no lifespan, the first
-    request starts the pass, and the application gets no lifespan either. Raises ConfigurationError for a
-    path without a leading slash, or one given twice, and for a health_token_file that cannot be read.
+    ``openapi`` that of their description, ``console`` that of the console; None switches one off. Around
+    an application or in a framework's ``add_middleware``; for asyncio servers. Where the server has no
+    lifespan, the first request starts the pass, and the application gets no lifespan either. Raises
+    ConfigurationError for a path without a leading slash, or one given twice, and for a health_token_file
+    that cannot be read.
     """
 
     def __init__(
@@ -36,11 +41,17 @@ class ReadinessGate:
         ready: str | None = "/readyz",
         live: str | None = "/livez",
         openapi: str | None = None,
+        console: str | None = None,
     ):
         self.app = app
         self._startup = Startup(host)
-        paths = Paths(health=health, ready=ready, live=live, openapi=openapi)
-        self._endpoints = Endpoints(self._startup.readiness, paths, Access(host.settings))
+        self._paths = Paths(health=health, ready=ready, live=live, openapi=openapi, console=console)
+        self._endpoints = Endpoints(self._startup.readiness, self._paths, Access(host.settings))
+        self._console: AsgiConsole | None = None
+        if console is not None:
+            from corehost.console.asgi import AsgiConsole
+
+            self._console = AsgiConsole(cast("ConsoleHost", host), path=console)
         self._state: dict[str, Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +60,9 @@ class ReadinessGate:
             await self._lifespan(scope, receive, send)
             return
         self._startup.begin_unattended()
+        if self._console is not None and scope["type"] == "http" and self._paths.of_console(_path(scope)):
+            await self._console(scope, receive, send)
+            return
         answer = self._answer(scope)
         if answer is None:
             if self._state is not None:

@@ -9,8 +9,8 @@ from typing import Final
 
 from corehost.core.presentable import presentable
 from corehost.core.results import Readiness
-from corehost.web.access import Access
-from corehost.web.answers import Answer, Request, json_answer, wrong_method
+from corehost.http.access import Access
+from corehost.http.answers import Answer, Request, json_answer, wrong_method
 from corehost.web.openapi import description
 from corehost.web.paths import Paths
 

@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 
 from corehost.core.results import ReadinessState
 from corehost.core.version import VERSION
-from corehost.web.answers import HEADERS
+from corehost.http.answers import HEADERS
 from corehost.web.paths import Paths
 
 Json = dict[str, Any]
@@ -21,7 +21,8 @@ _OPTIONAL_COUNT: Final = {"type": ["integer", "null"], "minimum": 0}
 _SECONDS: Final = {"type": "number", "minimum": 0}
 _MOMENT: Final = {"type": "string", "format": "date-time"}
 
-# Every key that Readiness.as_dict may write beside those that are always there; others may be added, and readers ignore what they do not know.
+# Every key that Readiness.as_dict may write beside those that are always there; others may be added, and
+# readers ignore what they do not know.
 _DETAILS: Final[Mapping[str, Json]] = {
     "branch": {**_TEXT, "description": "the branch being migrated, or the one that failed"},
     "revision": {**_TEXT, "description": "the revision being run, or the one that failed"},

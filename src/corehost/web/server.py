@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
 
-from corehost.web.access import Access
-from corehost.web.answers import Request, not_found
+from corehost.http.access import Access
+from corehost.http.answers import Request, not_found
 from corehost.web.health import Endpoints
 from corehost.web.paths import Paths
 from corehost.web.ports import ReportingHost

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from corehost.web.access import Access
-from corehost.web.answers import Request
+from corehost.http.access import Access
+from corehost.http.answers import Request
 from corehost.web.health import Endpoints
 from corehost.web.paths import Paths
 from corehost.web.ports import StartableHost
@@ -16,6 +16,9 @@ from corehost.web.startup import Startup
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from corehost.console.sight import ConsoleHost
+    from corehost.console.wsgi import WsgiConsole
 
 CATCH_UP: Final = 5.0
 """How long a request is held by a process that is behind others of its server, in seconds."""
@@ -45,12 +48,18 @@ class ReadinessGate:
         ready: str | None = "/readyz",
         live: str | None = "/livez",
         openapi: str | None = None,
+        console: str | None = None,
     ):
         self.app = app
         self._host = PreforkedHost(host)
         self._startup = Startup(self._host)
-        paths = Paths(health=health, ready=ready, live=live, openapi=openapi)
-        self._endpoints = Endpoints(self._startup.readiness, paths, Access(host.settings))
+        self._paths = Paths(health=health, ready=ready, live=live, openapi=openapi, console=console)
+        self._endpoints = Endpoints(self._startup.readiness, self._paths, Access(host.settings))
+        self._console: WsgiConsole | None = None
+        if console is not None:
+            from corehost.console.wsgi import WsgiConsole
+
+            self._console = WsgiConsole(cast("ConsoleHost", host), path=console)
 
     def start(self) -> None:
         """Begin the pass in this process, and return at once; a second call does nothing."""
@@ -63,9 +72,12 @@ class ReadinessGate:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         self.start()
+        path = environ.get("PATH_INFO", "")
+        if self._console is not None and self._paths.of_console(path):
+            return self._console(environ, start_response)
         request = Request(
             method=environ["REQUEST_METHOD"],
-            path=environ.get("PATH_INFO", ""),
+            path=path,
             authorization=environ.get("HTTP_AUTHORIZATION"),
             accept=environ.get("HTTP_ACCEPT"),
         )

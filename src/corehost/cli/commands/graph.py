@@ -7,7 +7,7 @@ import click
 from corehost.cli.command import reporting
 from corehost.cli.invocation import Invocation
 
-_FORMATS = ("text", "json", "mermaid", "dot")
+_FORMATS = ("text", "json", "mermaid", "dot", "svg")
 
 
 @reporting("graph", {"branches": [], "revisions": [], "edges": []})
@@ -20,6 +20,11 @@ def graph(run: Invocation, format: str | None) -> None:  # noqa: A002
         if format not in (None, "json"):
             raise click.UsageError(f"--json and --format {format} exclude each other")
         run.document |= drawing.as_document(run.installation.graph)
+        return
+    if format == "svg":
+        from corehost.console.picture import alone
+
+        run.report(alone(run.installation.graph))
         return
     draw = {"mermaid": drawing.as_mermaid, "dot": drawing.as_dot}.get(format or "text", drawing.as_text)
     run.report(draw(run.installation.graph))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import logging
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -45,12 +47,12 @@ class Access:
         """Whether the sender of this Authorization header may see details."""
         if not self._limited:
             return True
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer":
+        token = _shown(authorization or "")
+        if token is None:
             return False
         self._reread()
         # digests, since a comparison of texts would tell the length of ours
-        return self._digest is not None and hmac.compare_digest(_digest(token.strip()), self._digest)
+        return self._digest is not None and hmac.compare_digest(_digest(token), self._digest)
 
     def _reread(self) -> None:
         if self._file is None or time.monotonic() - self._read_at < _REREAD_AFTER:
@@ -67,6 +69,22 @@ class Access:
                     extra={"event": "token.unreadable"},
                 )
             self._digest = None
+
+
+def _shown(authorization: str) -> str | None:
+    """The token of an Authorization header: a bearer's, or the password of HTTP Basic, whatever the name.
+
+    A browser asks for the latter by itself and sends it with every request of a page, so that the token
+    is in no address, no history and no log, and there is neither a cookie nor a page to log in.
+    """
+    scheme, _, given = authorization.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return given.strip()
+        case "basic":
+            with suppress(ValueError):  # not base64, or not UTF-8
+                return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    return None
 
 
 def _digest(token: str) -> bytes:

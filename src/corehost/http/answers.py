@@ -29,6 +29,10 @@ class Request:
     """Its header Authorization."""
     accept: str | None = None
     """Its header Accept."""
+    query: str = ""
+    """Its query, without the question mark."""
+    last_event_id: str | None = None
+    """Its header Last-Event-ID."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
