@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from corehost import schemas
 from corehost.board import Board
 from corehost.config import load_settings
-from corehost.core.errors import ConfigurationError
+from corehost.core.errors import ConfigurationError, did_you_mean
 from corehost.core.plan import Plan
 from corehost.core.results import MigrationReport, Readiness
 from corehost.core.settings import Settings
 from corehost.installation import Installation
+from corehost.late import LatePlugins
 from corehost.lifecycle import Lifecycle, refuse_in_hook
 from corehost.migrate import Observer, PassRequest, Several
 from corehost.passes import Passes
@@ -38,6 +40,7 @@ class Host:
         self._board = Board(needs_database=settings.readiness_needs_database)
         self._passes = Passes(settings, self._connector)
         self._lifecycle = Lifecycle(settings)
+        self._late = LatePlugins(settings, self._passes, self._lifecycle, use=self._use)
         self._watch: DatabaseWatch | None = None
 
     @classmethod
@@ -54,8 +57,8 @@ class Host:
         """What is installed here; discovered once. Raises DiscoveryError, GraphError, ConfigurationError."""
         with self._lock:
             if self._installation is None:
-                self._installation = Installation(self.settings)
-                schemas.use(self._installation.schemas)
+                self._use(Installation(self.settings))
+            assert self._installation is not None
             return self._installation
 
     @property
@@ -73,9 +76,21 @@ class Host:
         """Whether this instance may serve; from memory, no I/O."""
         return self._board.readiness.ready
 
-    def readiness(self) -> Readiness:
-        """The state of this instance; from memory, never waits, never locks."""
-        return self._board.readiness
+    def readiness(self, *, plugin: str | None = None) -> Readiness:
+        """The state of this instance, or of one plugin; from memory, never waits, never locks.
+
+        A plugin that was added while the host served has a state of its own, and so has one that the host
+        goes on without; the others have the host's. Raises ConfigurationError where there is no such plugin.
+        """
+        whole = self._board.readiness
+        if late := self._late.readiness():
+            whole = replace(whole, plugins={**whole.plugins, **late})
+        if plugin is None or plugin in whole.plugins:
+            return whole if plugin is None else whole.plugins[plugin]
+        names = () if self._installation is None else self._installation.order
+        if plugin not in names:
+            raise ConfigurationError(f"there is no plugin {plugin!r}", hint=did_you_mean(plugin, names))
+        return replace(whole, plugins={})
 
     def plan(self, *, only: str | None = None) -> Plan:
         """The ordered steps that a pass would run now; changes nothing."""
@@ -118,23 +133,42 @@ class Host:
         takes longer than ``startup_timeout``. Raises ConfigurationError where it is started already.
         """
         refuse_in_hook("start the host")
-        if self._lifecycle.running:
-            raise ConfigurationError("the host is started already", hint="stop it first")
-        board = self._board
-        board.begin()
-        try:
-            installation = self.installation
-            report = self._passes.prepare(installation, board)
-            self._lifecycle.start(
-                self,
-                installation,
-                starts=lambda name: board.take("passed", message=f"plugin {name!r} starts"),
-                up=lambda: self._serve(report),
-            )
-        except BaseException as error:
-            board.fail(error)
-            raise
-        return report
+        with self._late.none_added():
+            if self._lifecycle.running:
+                raise ConfigurationError("the host is started already", hint="stop it first")
+            board = self._board
+            board.begin()
+            try:
+                installation = self.installation
+                report = self._passes.prepare(installation, board)
+                self._lifecycle.start(
+                    self,
+                    installation,
+                    starts=lambda name: board.take("passed", message=f"plugin {name!r} starts"),
+                    up=lambda: self._serve(report),
+                )
+            except BaseException as error:
+                board.fail(error)
+                raise
+            return report
+
+    def add_plugin(self, plugin: object) -> MigrationReport:
+        """Add a plugin that was not found at discovery: a module, another object, or what names one.
+
+        For it holds what holds for those that are installed; it need not be part of a distribution. While
+        the host serves its branch goes through a pass as ``mode`` says, then its ``corehost_startup`` is
+        called; the host goes on serving, and reports the plugin's readiness by itself. Before the host is
+        started the plugin is only noted. Blocks; may be called from any thread.
+
+        Raises MigrationError naming the plugin (PluginError, GraphError, StepFailed, PluginStartFailed …);
+        the host then is as it was, but for revisions of the plugin that were committed before.
+        """
+        refuse_in_hook("add a plugin")
+        return self._late.add(self, plugin)
+
+    async def add_plugin_async(self, plugin: object) -> MigrationReport:
+        """The same as :meth:`add_plugin`, on a thread of its own; the event loop goes on."""
+        return await asyncio.to_thread(self.add_plugin, plugin)
 
     def interrupt(self) -> bool:
         """Ask a pass that runs to end: a waiting one at once, a step within ``shutdown_grace``.
@@ -171,6 +205,11 @@ class Host:
     ) -> None:
         await asyncio.to_thread(self.stop)
 
+    def _use(self, installation: Installation) -> None:
+        with self._lock:
+            self._installation = installation
+            schemas.use(installation.schemas)
+
     def _serve(self, report: MigrationReport) -> None:
         self._board.take("passed")
         self._board.finish(report.left_out)
@@ -182,6 +221,7 @@ class Host:
 
     def _serve_no_more(self) -> None:
         self._board.take("end", message="the host has stopped")
+        self._late.forget()
         if self._watch is not None:
             self._watch.end()
 

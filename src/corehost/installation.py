@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import sys
 import time
@@ -124,6 +125,32 @@ class Installation:
             if spec is not None and any(Requirement.parse(text).name in found for text in spec.requires):
                 found.add(name)
         return frozenset(found)
+
+    def extended(self, discovery: Discovery) -> Installation:
+        """The same with what another discovery has in addition; this one stays as it is.
+
+        Raises GraphError, as when it is made.
+        """
+        trees = {}
+        for branch in discovery.branches:
+            known = self.graph.trees.get(branch.name)
+            if known is None:
+                trees[branch.name] = BranchTree(branch, read_tree(branch))
+            elif known.branch != branch:  # it comes after the new one
+                trees[branch.name] = BranchTree(branch, tuple(known.revisions.values()))
+        extended = copy.copy(self)
+        extended.discovery = discovery
+        extended.graph = Graph({**self.graph.trees, **trees}.values(), extra_edges=self.settings.extra_edges)
+        extended.order = discovery.order
+        extended._facts = dict(self._facts)
+        extended.__dict__.pop("schemas", None)
+        return extended
+
+    def settled(self, discovery: Discovery) -> Installation:
+        """The same graph, its hooks those of a discovery of the same plugins."""
+        settled = copy.copy(self)
+        settled.discovery = discovery
+        return settled
 
     def _graph(self) -> Graph:
         branches = {branch.name: branch for branch in (ledger_branch(), *self.discovery.branches)}

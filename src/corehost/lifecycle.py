@@ -123,13 +123,18 @@ class Lifecycle:
                 self.stop(host)
                 raise
 
-    def add(self, host: Host, installation: Installation, name: str) -> None:
-        """Start one plugin more. Raises PluginStartFailed; PassStopped where the host has stopped."""
+    def add(
+        self, host: Host, installation: Installation, name: str, *, up: Callable[[], Installation]
+    ) -> None:
+        """Start one plugin more, then call ``up``, which gives the installation that holds from then on.
+
+        Raises PluginStartFailed; PassStopped where the host has stopped.
+        """
         with self._changing:
             if self._installation is None:
                 raise PassStopped(f"the host stopped before plugin {name!r} was started")
             self._start(host, installation, name)
-            self._installation = installation
+            self._installation = up()
 
     def stop(self, host: Host, *, down: Callable[[], None] = lambda: None) -> None:
         """Call ``down``, then ``corehost_shutdown`` of what was started, in reverse; failures are logged.

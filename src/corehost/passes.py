@@ -34,6 +34,11 @@ class Passes:
         self._stops: tuple[Stop, ...] = ()  # replaced whole: a signal handler reads it
         self._without: dict[str, object] = {}
 
+    @property
+    def without(self) -> frozenset[str]:
+        """The plugins that the host goes on without since the last pass."""
+        return frozenset(self._without)
+
     def plan(self, installation: Installation, *, only: str | None) -> Plan:
         """The ordered steps that a pass would run now; changes nothing."""
         runner = self._pass(installation, Observer(), PassRequest(only=only))
@@ -44,18 +49,24 @@ class Passes:
     ) -> MigrationReport:
         """Do what a start does before the plugins are started, as the setting ``mode`` says.
 
+        ``only`` one branch is brought up to date for a host that serves: its hooks stay as they are.
         Raises MigrationError; with ``mode = "check"`` RevisionsPending where something is.
         """
         with self._one_at_a_time:
+            if only is None:
+                self._go_on_without(installation, frozenset())
             match self._settings.mode:
                 case "migrate":
-                    return self.migrate(installation, PassRequest(only=only), observer)
+                    report = self._run(installation, PassRequest(only=only), observer)
                 case "wait":
-                    return self._wait(installation, observer, only)
+                    report = self._wait(installation, observer, only)
                 case "check":
-                    return self._check(installation, only)
+                    report = self._check(installation, only)
                 case _:
-                    return MigrationReport(ready=True)
+                    report = MigrationReport(ready=True)
+            if only is None:
+                self._go_on_without(installation, installation.with_dependents(report.left_out))
+            return report
 
     def migrate(
         self, installation: Installation, request: PassRequest, observer: Observer
@@ -63,18 +74,8 @@ class Passes:
         """Run one pass. Raises MigrationError."""
         with self._one_at_a_time:
             self._go_on_without(installation, frozenset())  # what failed is tried again, its hooks with it
-            runner = self._pass(installation, observer, request)
-            hook = installation.discovery.manager.hook
-            report = MigrationReport()
-            try:
-                with self._stoppable(runner.stop):
-                    report = runner.run()
-                self._go_on_without(installation, installation.with_dependents(report.left_out))
-            except CorehostError as error:
-                report = getattr(error, "report", None) or report
-                raise
-            finally:
-                quietly("corehost_after_migrate", lambda: hook.corehost_after_migrate(report=report))
+            report = self._run(installation, request, observer)
+            self._go_on_without(installation, installation.with_dependents(report.left_out))
             return report
 
     def interrupt(self) -> bool:
@@ -84,6 +85,20 @@ class Passes:
             grace = self._settings.shutdown_grace.total_seconds()
             stop.ask(PassStopped("the pass was asked to end"), grace=grace)
         return bool(stops)
+
+    def _run(self, installation: Installation, request: PassRequest, observer: Observer) -> MigrationReport:
+        runner = self._pass(installation, observer, request)
+        hook = installation.discovery.manager.hook
+        report = MigrationReport()
+        try:
+            with self._stoppable(runner.stop):
+                report = runner.run()
+        except CorehostError as error:
+            report = getattr(error, "report", None) or report
+            raise
+        finally:
+            quietly("corehost_after_migrate", lambda: hook.corehost_after_migrate(report=report))
+        return report
 
     def _wait(self, installation: Installation, observer: Observer, only: str | None) -> MigrationReport:
         """Look, without a lock, until another job has migrated."""
@@ -111,7 +126,7 @@ class Passes:
                 )
         finally:
             beacon.end(None)
-        return self._without_what_is_left_out(installation, seen, waited=time.monotonic() - began)
+        return _report_of(seen, waited=time.monotonic() - began)
 
     def _check(self, installation: Installation, only: str | None) -> MigrationReport:
         """Look once, without a lock."""
@@ -127,14 +142,7 @@ class Passes:
                 where=pending[0].origin.where(branch=pending[0].branch) if pending else None,
                 hint="run 'corehost migrate' first: this start only checks (mode)",
             )
-        return self._without_what_is_left_out(installation, seen)
-
-    def _without_what_is_left_out(
-        self, installation: Installation, seen: Look, *, waited: float = 0.0
-    ) -> MigrationReport:
-        left_out = {s.branch: s.reason or f"it is {s.state}" for s in seen.branches if s.left_out}
-        self._go_on_without(installation, installation.with_dependents(left_out))
-        return MigrationReport(ready=True, waited_ms=waited * 1000, left_out=MappingProxyType(left_out))
+        return _report_of(seen)
 
     def _go_on_without(self, installation: Installation, names: frozenset[str]) -> None:
         """Take the hooks of these plugins away, and give those back that were taken away before."""
@@ -191,6 +199,11 @@ class Passes:
             allow_destructive=request.allow_destructive,
         )
         return MigrationPass(context, self._connector, wait=request.wait)
+
+
+def _report_of(seen: Look, *, waited: float = 0.0) -> MigrationReport:
+    left_out = {s.branch: s.reason or f"it is {s.state}" for s in seen.branches if s.left_out}
+    return MigrationReport(ready=True, waited_ms=waited * 1000, left_out=MappingProxyType(left_out))
 
 
 def _with_facts(installation: Installation, plan: Plan) -> Plan:

@@ -11,8 +11,8 @@ _in_effect: dict[str, str] = {}
 
 def use(schemas: Mapping[str, str]) -> None:
     """Make the schemas of a host those in effect; the host that was made last wins."""
-    _in_effect.clear()
-    _in_effect.update(schemas)
+    global _in_effect
+    _in_effect = dict(schemas)  # replaced whole: other threads read it meanwhile
 
 
 def schema(branch: str) -> str:

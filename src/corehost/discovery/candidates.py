@@ -118,8 +118,26 @@ def _claimed(name: str, claim: Claim, kind: Kind, mount: Mapping[str, Any], hook
     if spec.name != name:
         problems.append(PluginError(f"its PluginSpec says that its name is {spec.name!r}"))
         return _wrong(replace(bare, spec=spec), problems)
-    said = {field: getattr(spec, field) for field in PluginSpec.__dataclass_fields__}
-    return _wrong(_with_spec(replace(bare, plugin=plugin), said, mount), problems)
+    return _wrong(_with_spec(replace(bare, plugin=plugin), _said(spec), mount), problems)
+
+
+def given(
+    spec: PluginSpec,
+    plugin: object,
+    *,
+    origin: Origin,
+    problems: Iterable[PluginError],
+    settings: Settings,
+    installed: Installed,
+) -> Candidate:
+    """One that the host itself gives, with what is wrong with its hooks; the host's overrides applied."""
+    bare = Candidate(name=spec.name, kind="plugin", origin=origin, plugin=plugin)
+    candidate = _with_spec(bare, _said(spec), settings.mounts.get(spec.name) or _NOTHING)
+    return _wrong(_owned(candidate, installed), problems)
+
+
+def _said(spec: PluginSpec) -> dict[str, Any]:
+    return {field: getattr(spec, field) for field in PluginSpec.__dataclass_fields__}
 
 
 def _mounted(name: str, settings: Settings, known: Iterable[str], installed: Installed) -> Candidate:

@@ -67,6 +67,7 @@ def inspect(settings: Settings) -> Discovery:
         order=verdict.order,
         manager=hooks.manager,
         host_modules=host_modules,
+        candidates=tuple(found),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pluggy
 
@@ -11,6 +11,9 @@ from corehost.core.branch import Branch, Origin
 from corehost.core.errors import PluginError
 from corehost.core.results import Skipped
 from corehost.core.spec import PluginSpec
+
+if TYPE_CHECKING:
+    from corehost.discovery.candidates import Candidate
 
 Kind = Literal["plugin", "migrations", "mount", "core"]
 FoundState = Literal["enabled", "disabled", "skipped", "wrong"]
@@ -52,3 +55,5 @@ class Discovery:
     """The hooks: enabled plugins under their own names, the host's modules under ``host_modules``."""
     host_modules: tuple[str, ...]
     """The names under which ``manager`` knows the modules of the ``hooks`` setting."""
+    candidates: tuple[Candidate, ...] = ()
+    """The same things as ``found``, as they were weighed against each other."""
