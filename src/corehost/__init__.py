@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from corehost.core.spec import PluginSpec
     from corehost.hookspecs import hookimpl, hookspec
     from corehost.host import Host
+    from corehost.json_formatter import JsonFormatter
     from corehost.migrate import Observer
     from corehost.migrate.batch import Batch
     from corehost.migrate.batching import batches
     from corehost.schemas import schema
+    from corehost.telemetry.prometheus import HostCollector
     from corehost.web.server import HealthServer
 
     __version__: str
@@ -59,7 +61,9 @@ __all__ = [
     "GraphError",
     "HealthServer",
     "Host",
+    "HostCollector",
     "IncompatibleDatabase",
+    "JsonFormatter",
     "MigrationError",
     "MigrationReport",
     "MissingRevisionError",
@@ -91,6 +95,8 @@ _ELSEWHERE = {
     "Branch": "corehost.core.branch",
     "HealthServer": "corehost.web.server",
     "Host": "corehost.host",
+    "HostCollector": "corehost.telemetry.prometheus",
+    "JsonFormatter": "corehost.json_formatter",
     "MigrationReport": "corehost.core.results",
     "Observer": "corehost.migrate",
     "Plan": "corehost.core.plan",

@@ -22,6 +22,7 @@ from corehost.lifecycle import Lifecycle, refuse_in_hook
 from corehost.migrate import Observer, PassRequest, Several
 from corehost.passes import Passes
 from corehost.postgres.connect import Connection, Connector
+from corehost.telemetry.measures import Measures
 from corehost.watch import DatabaseWatch
 
 
@@ -70,6 +71,11 @@ class Host:
     def hook(self) -> Any:
         """pluggy's hook relay, with corehost's own hooks and those of the host's ``hookspecs``."""
         return self.installation.discovery.manager.hook
+
+    @property
+    def measures(self) -> Measures:
+        """What its passes have done, in numbers; :class:`corehost.HostCollector` shows them."""
+        return self._passes.measures
 
     @property
     def ready(self) -> bool:

@@ -186,7 +186,8 @@ class Installation:
             branch = branches.pop(name, None)
             if branch is None:
                 continue
-            _log.warning("plugin %r is left out: %s", name, reason)
+            about = {"event": "plugin.skipped", "branch": name}
+            _log.warning("plugin %r is left out: %s", name, reason, extra=about)
             self._left_out[name] = Skipped(plugin=name, origin=branch.origin, reason=reason)
             todo += [
                 (other.name, f"it requires {name!r}, which is left out")

@@ -178,9 +178,11 @@ class Lifecycle:
             return
         call = _Call(f"shutdown of {name}", lambda: caller(host=host), late=lambda: None)
         if not call.ends_within(self._shutdown_seconds):
-            _log.error("plugin %r did not shut down within %g s", name, self._shutdown_seconds)
+            _log.error(
+                "plugin %r did not shut down within %g s", name, self._shutdown_seconds, extra=_about(name)
+            )
         elif call.error is not None:
-            _log.error("plugin %r failed to shut down", name, exc_info=call.error)
+            _log.error("plugin %r failed to shut down", name, exc_info=call.error, extra=_about(name))
 
 
 def _functions(installation: Installation, hook: str, name: str) -> list[Callable[[Host], object]]:
@@ -195,12 +197,18 @@ def _with_host(implementation: Any, host: Host) -> object:
 
 def _stop_late(host: Host, name: str, functions: Sequence[Callable[[Host], object]]) -> None:
     """A start-up that was given up has ended well after all: nobody else will stop what it started."""
-    _log.warning("plugin %r has started after its start was given up; it is shut down", name)
+    _log.warning(
+        "plugin %r has started after its start was given up; it is shut down", name, extra=_about(name)
+    )
     for function in functions:
         try:
             function(host)
         except Exception:
-            _log.exception("plugin %r failed to shut down", name)
+            _log.exception("plugin %r failed to shut down", name, extra=_about(name))
+
+
+def _about(name: str) -> dict[str, str]:
+    return {"event": "plugin.not_stopped", "branch": name}
 
 
 def _failed(

@@ -20,6 +20,8 @@ from corehost.installation import Installation
 from corehost.migrate import Beacon, MigrationPass, Observer, PassContext, PassRequest, Several, Stop
 from corehost.postgres.connect import Connection, Connector, translated_errors
 from corehost.readiness import Look, look_around, wait_until_ready
+from corehost.telemetry.measures import Measures
+from corehost.telemetry.watch import watched_pass
 
 _log = logging.getLogger("corehost")
 
@@ -33,6 +35,8 @@ class Passes:
         self._one_at_a_time = threading.RLock()
         self._stops: tuple[Stop, ...] = ()  # replaced whole: a signal handler reads it
         self._without: dict[str, object] = {}
+        self.measures = Measures()
+        """What has been done here, in numbers."""
 
     @property
     def without(self) -> frozenset[str]:
@@ -58,12 +62,13 @@ class Passes:
             match self._settings.mode:
                 case "migrate":
                     report = self._run(installation, PassRequest(only=only), observer)
-                case "wait":
-                    report = self._wait(installation, observer, only)
-                case "check":
-                    report = self._check(installation, only)
-                case _:
+                case "off":
                     report = MigrationReport(ready=True)
+                case other:
+                    look = self._wait if other == "wait" else self._check
+                    with watched_pass(self.measures) as watch:
+                        report = look(installation, Several(watch, observer), only)
+                        watch.passed(report)
             if only is None:
                 self._go_on_without(installation, installation.with_dependents(report.left_out))
             return report
@@ -87,12 +92,14 @@ class Passes:
         return bool(stops)
 
     def _run(self, installation: Installation, request: PassRequest, observer: Observer) -> MigrationReport:
-        runner = self._pass(installation, observer, request)
         hook = installation.discovery.manager.hook
         report = MigrationReport()
         try:
-            with self._stoppable(runner.stop):
-                report = runner.run()
+            with watched_pass(self.measures) as watch:
+                runner = self._pass(installation, Several(watch, observer), request)
+                with self._stoppable(runner.stop):
+                    report = runner.run()
+                watch.passed(report)
         except CorehostError as error:
             report = getattr(error, "report", None) or report
             raise
@@ -108,6 +115,7 @@ class Passes:
 
         def looked(connection: Connection, seen: Look) -> None:
             told.planned(sum(len(found.pending) for found in seen.branches))
+            told.looked(seen.counts)
             beacon.on_look(connection, {found.lock.pid for found in seen.branches if found.lock})
 
         try:
@@ -128,10 +136,11 @@ class Passes:
             beacon.end(None)
         return _report_of(seen, waited=time.monotonic() - began)
 
-    def _check(self, installation: Installation, only: str | None) -> MigrationReport:
+    def _check(self, installation: Installation, observer: Observer, only: str | None) -> MigrationReport:
         """Look once, without a lock."""
         with translated_errors(), self._connector.open() as connection:
             seen = look_around(connection, installation.graph, policy=installation.policy)
+        observer.looked(seen.counts)
         seen = seen.of(installation.graph.wanted(only))
         if unservable := seen.unservable():
             raise unservable
@@ -219,4 +228,4 @@ def quietly(hook: str, call: Callable[[], object]) -> None:
     try:
         call()
     except Exception:
-        _log.exception("a plugin's %s failed", hook)
+        _log.exception("a plugin's %s failed", hook, extra={"event": "hook.failed"})

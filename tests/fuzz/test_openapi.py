@@ -60,7 +60,9 @@ def schema(request: pytest.FixtureRequest) -> Iterator[Any]:
     host = BlockingHost()
     host.settings = Settings(health_token="s3cret")
     host.readiness = lambda: STATES[request.param]  # type: ignore[method-assign]
-    with HealthServer(host, port=0, address="127.0.0.1", openapi="/openapi.json") as server:
+    with HealthServer(
+        host, port=0, address="127.0.0.1", metrics="/metrics", openapi="/openapi.json"
+    ) as server:
         yield schemathesis.openapi.from_url(f"http://127.0.0.1:{server.port}/openapi.json")
 
 

@@ -16,6 +16,7 @@ import uvicorn
 
 from corehost.core.results import MigrationReport, Readiness
 from corehost.core.settings import Settings
+from corehost.telemetry.measures import Measures
 from support.processes import PATIENCE, wait_until
 
 
@@ -28,6 +29,7 @@ class BlockingHost:
         self.running = threading.Event()
         """Set once a pass has begun."""
         self.settings = Settings()
+        self.measures = Measures()
         self.starts = 0
         self.stops = 0
         self.log: list[str] = []

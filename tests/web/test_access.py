@@ -13,6 +13,7 @@ from corehost.http.access import Access
 from corehost.http.answers import Request
 from corehost.web.health import Endpoints
 from corehost.web.paths import Paths
+from support.serving import BlockingHost
 
 TOLD = Readiness(ready=False, state="migrating", branch="billing", revision="a06d3c88e15b", step=1, steps=2)
 
@@ -68,7 +69,9 @@ def test_a_file_without_a_token_is_wrong_from_the_start(tmp_path: Path, content:
 @pytest.mark.parametrize("path", ["/health", "/readyz", "/orders"])
 def test_who_has_no_token_sees_state_only(path: str) -> None:
     """Endpoints and closed gate tell strangers whether the host is ready, and its state."""
-    endpoints = Endpoints(lambda: TOLD, Paths(), Access(Settings(health_token="s3cret")))
+    host = BlockingHost()
+    host.settings = Settings(health_token="s3cret")
+    endpoints = Endpoints(host, Paths(), readiness=lambda: TOLD)
 
     def shown(authorization: str | None) -> bytes:
         request = Request(method="GET", path=path, authorization=authorization)

@@ -11,12 +11,11 @@ from hypothesis.strategies import from_regex
 from corehost.core.instances import Instance
 from corehost.core.results import Readiness
 from corehost.core.rows import Rows
-from corehost.core.settings import Settings
-from corehost.http.access import Access
 from corehost.http.answers import Request
 from corehost.web.health import Endpoints
 from corehost.web.openapi import description
 from corehost.web.paths import Paths
+from support.serving import BlockingHost
 
 WHOLE = Readiness(
     ready=False,
@@ -38,8 +37,8 @@ WHOLE = Readiness(
 @settings(max_examples=30, deadline=None, database=None)
 def test_no_other_method_is_known(method: str) -> None:
     """What is not described is refused, and the answer says what is not."""
-    paths = Paths(openapi="/openapi.json")
-    endpoints = Endpoints(lambda: WHOLE, paths, Access(Settings()))
+    paths = Paths(metrics="/metrics", openapi="/openapi.json")
+    endpoints = Endpoints(BlockingHost(), paths, readiness=lambda: WHOLE)
     for path, described in description(paths)["paths"].items():
         answer = endpoints.answer(Request(method=method, path=path))
         assert answer is not None

@@ -8,7 +8,7 @@ from corehost.core.errors import ConfigurationError
 from corehost.web.paths import Paths
 
 
-@pytest.mark.parametrize("name", ["health", "ready", "live", "openapi"])
+@pytest.mark.parametrize("name", ["health", "ready", "live", "metrics", "openapi"])
 def test_a_path_begins_with_a_slash(name: str) -> None:
     """Any other could never be asked for."""
     with pytest.raises(ConfigurationError, match=f"{name}: the path 'x' does not begin with a slash"):

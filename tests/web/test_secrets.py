@@ -6,11 +6,10 @@ from hypothesis import given, settings
 from hypothesis.strategies import composite, sampled_from, text
 
 from corehost.core.results import Readiness
-from corehost.core.settings import Settings
-from corehost.http.access import Access
 from corehost.http.answers import Request
 from corehost.web.health import Endpoints
 from corehost.web.paths import Paths
+from support.serving import BlockingHost
 
 SECRET = "hunter2"
 FORMS = (
@@ -43,7 +42,7 @@ def messages(draw):  # type: ignore[no-untyped-def]
 def test_no_answer_has_a_secret(message: str) -> None:
     """Neither readiness nor a closed gate shows a password, a connection string or a traceback."""
     failed = Readiness(ready=False, state="failed", message=message)
-    endpoints = Endpoints(lambda: failed, Paths(), Access(Settings()))
+    endpoints = Endpoints(BlockingHost(), Paths(), readiness=lambda: failed)
     for path in ("/health", "/readyz", "/orders"):
         request = Request(method="GET", path=path)
         body = (endpoints.answer(request) or endpoints.closed(request)).body.decode()

@@ -19,6 +19,7 @@ class Entrypoint:
 
     def __init__(self, host: ReportingHost):
         self.settings = host.settings
+        self.measures = host.measures
         self._host = host
         self._running = False
         self._ended: Readiness | None = None

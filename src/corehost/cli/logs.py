@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from corehost.core.events import PASS_EVENTS
+
 
 class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]
     """Writes to whatever ``sys.stderr`` is at that moment: a live display puts itself in its place."""
@@ -38,9 +40,14 @@ class _OneLine(logging.Formatter):
         return text
 
 
+def _is_not_shown_otherwise(record: logging.LogRecord) -> bool:
+    return getattr(record, "event", None) not in PASS_EVENTS
+
+
 def configure(*, verbose: bool, quiet: bool) -> None:
     """Send the logger's warnings (``-v``: all it tells, ``-q``: errors only) to standard error."""
     handler = _StandardError()
+    handler.addFilter(_is_not_shown_otherwise)
     handler.setFormatter(_OneLine(tracebacks=verbose))
     logger = logging.getLogger("corehost")
     logger.handlers = [handler]

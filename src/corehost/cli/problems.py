@@ -57,7 +57,7 @@ def problem_of(error: BaseException) -> CorehostError:
         return UsageError(_sentence(error.format_message()), hint=_help(error))
     if isinstance(error, click.ClickException):
         return UnforeseenError(_sentence(error.format_message()))
-    _log.info("the traceback:", exc_info=error)
+    _log.info("the traceback:", exc_info=error, extra={"event": "command.failed"})
     return UnforeseenError(_one_line(error))
 
 

@@ -60,6 +60,16 @@ class Step:
         """Whether it drops or narrows data, as far as its source shows."""
         return self.facts.destructive
 
+    def extra(self, event: str, **more: object) -> dict[str, object]:
+        """What a log record about it has as ``extra``."""
+        return {
+            "event": event,
+            "branch": self.node.branch,
+            "schema": self.namespace.schema,
+            "revision": self.node.revision,
+            **more,
+        }
+
     def as_dict(self) -> dict[str, object]:
         """One element of ``steps`` in ``corehost plan --json``."""
         return {

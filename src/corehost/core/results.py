@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
@@ -101,6 +101,23 @@ class BranchStatus:
     """What to do about that."""
     left_out: bool = False
     """Whether a host goes on without it (``on_migration_error``)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BranchCount:
+    """How one branch stands, in numbers."""
+
+    branch: str
+    state: BranchState
+    pending: int
+    """How many of its revisions are not applied."""
+
+    def after(self, done: int, *, migrating: bool) -> BranchCount:
+        """The same after so many were applied; ``migrating`` while one is being run."""
+        pending = max(self.pending - done, 0)
+        settled = self.state in ("pending", "failed") and done
+        state: BranchState = ("pending" if pending else "current") if settled else self.state
+        return replace(self, state="migrating" if migrating else state, pending=pending)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

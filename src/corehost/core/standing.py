@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from types import MappingProxyType
 from corehost.core.errors import IncompatibleDatabase
 from corehost.core.graph import Graph
 from corehost.core.lineage import UNRECORDED, Lineage
-from corehost.core.results import BranchState, BranchStatus, LockHolder
+from corehost.core.results import BranchCount, BranchState, BranchStatus, LockHolder
 from corehost.core.revision import Node
 from corehost.core.state import DatabaseState, LedgerBranch
 from corehost.core.tree import BranchTree
@@ -215,6 +216,30 @@ def branch_status(
         revision=standing.revision,
         hint=standing.hint,
     )
+
+
+def branch_counts(
+    graph: Graph, state: DatabaseState, standings: Mapping[str, Standing]
+) -> tuple[BranchCount, ...]:
+    """Every branch in numbers, sorted by name; what is begun counts as migrating, whoever holds the lock."""
+    pending = Counter(
+        node.branch for node in graph.pending({name: one.rows for name, one in standings.items()})
+    )
+    return tuple(
+        BranchCount(
+            branch=name,
+            state=_counted(graph.trees[name], standings[name], state, pending=bool(pending[name])),
+            pending=pending[name],
+        )
+        for name in sorted(standings)
+    )
+
+
+def _counted(tree: BranchTree, standing: Standing, state: DatabaseState, *, pending: bool) -> BranchState:
+    attempt = state.open_steps.get(tree.branch.namespace)
+    if standing.state is None and attempt is not None and attempt.partial and not attempt.failed:
+        return "migrating"
+    return _judge(tree, standing, state, pending=pending, holder=None)[0]
 
 
 def _judge(

@@ -7,7 +7,7 @@ import random
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("corehost")
 
-_RETRYABLE: Final = (
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-)
+_RETRYABLE: Final[Mapping[type[psycopg.Error], str]] = {
+    psycopg.errors.LockNotAvailable: "lock_timeout",
+    psycopg.errors.DeadlockDetected: "deadlock",
+    psycopg.errors.SerializationFailure: "serialization",
+}
+"""What passes by trying again, and how it is counted."""
 _SHORTEST_BACKOFF: Final = 0.05
 _LONGEST_BACKOFF: Final = 2.0
 
@@ -114,14 +115,11 @@ class StepRunner:
                 if (stopped := self.stop.reason(cause)) is not None:
                     raise stopped from error
                 if (
-                    isinstance(cause, _RETRYABLE)
+                    isinstance(cause, tuple(_RETRYABLE))
                     and attempt < self.settings.lock_attempts
                     and not record.is_partial(self.connection)
                 ):
-                    self.observer.retrying(step, _first_line(cause), attempt)
-                    _log.info(
-                        "%s cannot have its locks (attempt %d): %s", step.node, attempt, _first_line(cause)
-                    )
+                    self._tell_of_retry(step, cause, attempt)
                     self.stop.sleep(_backoff(attempt))
                     self.stop.check()
                     continue
@@ -129,6 +127,10 @@ class StepRunner:
                 failure.__cause__ = error
                 return _result(step, started_at, began, error=describe(error)), failure
             return _result(step, started_at, began), None
+
+    def _tell_of_retry(self, step: Step, cause: BaseException, attempt: int) -> None:
+        self.observer.retrying(step, _first_line(cause), attempt)
+        self.observer.retried(next(name for kind, name in _RETRYABLE.items() if isinstance(cause, kind)))
 
     def _try(
         self,
@@ -236,7 +238,7 @@ class _Watcher:
                 self._step.node,
                 what,
                 self._step.revision.path,
-                extra={"event": "step.meddled", "branch": self._step.node.branch},
+                extra=self._step.extra("step.meddled"),
             )
 
 

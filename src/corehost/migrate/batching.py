@@ -165,8 +165,14 @@ class _Loop:
                 )
             if found is not None:
                 if not found.finished:
+                    step = self._step.step
+                    about = step.extra("batches.resumed")
                     _log.info(
-                        "%s goes on behind %d rows of %s", self._step.step.node, found.rows, self._table.name
+                        "%s goes on behind %d rows of %s",
+                        step.node,
+                        found.rows,
+                        self._table.name,
+                        extra=about,
                     )
                 return found
         until = postgres.last_key(self._raw, self._table)
@@ -200,7 +206,8 @@ class _Loop:
         """Rest until no standby is further behind than that."""
         self._lag.mark()
         while (seconds := self._lag.seconds()) > longest:
-            _log.info("%s waits for a standby that is %.1f s behind", step.step.node, seconds)
+            about = step.step.extra("batches.waiting")
+            _log.info("%s waits for a standby that is %.1f s behind", step.step.node, seconds, extra=about)
             self._raw.rollback()  # a snapshot that is kept open holds the standby's clean-up back as well
             step.stop.sleep(_LAG_CHECK)
             step.stop.check()
@@ -209,6 +216,7 @@ class _Loop:
             _log.warning(
                 "%s may not see how far the standbys are behind: grant its role pg_read_all_stats",
                 step.step.node,
+                extra=step.step.extra("batches.blind"),
             )
         self._raw.rollback()
 

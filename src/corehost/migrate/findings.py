@@ -101,7 +101,8 @@ class Findings:
             for name, cause in leave_out(graph, reasons, pending, optional, only=only).items()
         }
         for name in sorted(self.left_out.keys() - before):
-            _log.warning("going on without plugin %r: %s", name, self.left_out[name])
+            about = {"event": "branch.left_out", "branch": name}
+            _log.warning("going on without plugin %r: %s", name, self.left_out[name], extra=about)
 
     def of_use(self, nodes: Iterable[Node]) -> frozenset[Node]:
         """The nodes without what is held back, and those of branches that the host goes on without."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from corehost.core.instances import Instance
 from corehost.core.plan import Step
-from corehost.core.results import StepResult
+from corehost.core.results import BranchCount, StepResult
 from corehost.core.rows import Rows
 
 
@@ -15,6 +16,9 @@ class Observer:
 
     def planned(self, steps: int) -> None:
         """The pass has found so many steps to do (by anybody)."""
+
+    def looked(self, branches: Callable[[], Sequence[BranchCount]]) -> None:
+        """The pass has looked; ``branches`` works out how each one stands, from any thread, when asked."""
 
     def waiting(self, message: str) -> None:
         """Nothing can be run here now; ``message`` says who holds what."""
@@ -33,6 +37,9 @@ class Observer:
 
     def retrying(self, step: Step, reason: str, attempt: int) -> None:
         """The step could not have its table locks, or lost its connection, and is tried again."""
+
+    def retried(self, reason: str) -> None:
+        """Something is tried again, for a reason out of a few: what :meth:`retrying` tells, for counting."""
 
 
 class Tally(Observer):
@@ -69,6 +76,11 @@ class Several(Observer):
         for observer in self._observers:
             observer.planned(steps)
 
+    def looked(self, branches: Callable[[], Sequence[BranchCount]]) -> None:
+        """Tell each."""
+        for observer in self._observers:
+            observer.looked(branches)
+
     def waiting(self, message: str) -> None:
         """Tell each."""
         for observer in self._observers:
@@ -98,3 +110,8 @@ class Several(Observer):
         """Tell each."""
         for observer in self._observers:
             observer.retrying(step, reason, attempt)
+
+    def retried(self, reason: str) -> None:
+        """Tell each."""
+        for observer in self._observers:
+            observer.retried(reason)

@@ -17,7 +17,7 @@ from corehost.core.namespace import LEDGER, Namespace
 from corehost.core.plan import Frontier, Plan, make_plan
 from corehost.core.results import MigrationReport
 from corehost.core.revision import Node
-from corehost.core.standing import Standing
+from corehost.core.standing import Standing, branch_counts
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
 from corehost.migrate.beacon import Beacon
@@ -151,8 +151,10 @@ class MigrationPass:
             context.old_failures = frozenset(attempt.id for attempt in state.open_steps.values())
             for name, standing in standings.items():
                 if standing.state == "ahead" and not standing.blocked:
-                    _log.warning("branch %s: %s", name, standing.reason)
+                    about = {"event": "branch.ahead", "branch": name}
+                    _log.warning("branch %s: %s", name, standing.reason, extra=about)
         context.observer.planned(len(view.frontier))
+        context.observer.looked(lambda: branch_counts(graph, state, standings))
         return view
 
     def _work(self, view: _View) -> int | None:
@@ -243,7 +245,8 @@ class MigrationPass:
             raise error
         if str(error) != self._last_warning:
             self._last_warning = str(error)
-            _log.warning("%s; trying again", error)
+            _log.warning("%s; trying again", error, extra={"event": "database.retried"})
+        self._context.observer.retried("connection")
         self._context.observer.waiting(without_secrets(str(error)))
         self._pace.pause()
 

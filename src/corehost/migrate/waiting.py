@@ -74,6 +74,7 @@ class Waiting:
                     pid,
                     stuck[pid, mark].application_name,
                     now - since,
+                    extra={"event": "session.ended", "pid": pid},
                 )
                 terminate(connection, pid)
 

@@ -250,7 +250,10 @@ class NamespaceWork:
             self._session.without_lock_timeout()
             for index in drop_invalid_indexes(self._connection, branch.namespace.schema):
                 _log.warning(
-                    "%s: dropped the invalid index %r of an attempt that was cut short", step.node, index
+                    "%s: dropped the invalid index %r of an attempt that was cut short",
+                    step.node,
+                    index,
+                    extra=step.extra("index.dropped"),
                 )
         context.observer.step_started(step)
         runner = StepRunner(
@@ -276,7 +279,8 @@ class NamespaceWork:
                 has_ledger=state.has_ledger,
             )
         except RowsChanged as error:
-            _log.warning("%s: %s; looking again", step.node, error)
+            _log.warning("%s: %s; looking again", step.node, error, extra=step.extra("step.overtaken"))
+            context.observer.retried("overtaken")
             return None
         except ConnectionLost as lost:
             self._findings.doubtful.append((step, lost))

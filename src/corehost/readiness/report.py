@@ -15,7 +15,7 @@ from corehost.core.instances import Instance
 from corehost.core.leave_out import leave_out
 from corehost.core.plan import Frontier
 from corehost.core.policy import DEFAULT, Policy
-from corehost.core.results import BranchStatus
+from corehost.core.results import BranchCount, BranchStatus
 from corehost.core.revision import Node
 from corehost.core.standing import branch_status, orphans
 from corehost.core.state import DatabaseState
@@ -52,6 +52,14 @@ class Look:
         """What it says of some branches."""
         branches = tuple(status for status in self.branches if status.branch in names)
         return replace(self, branches=branches, ready=_is_ready(branches))
+
+    def counts(self) -> tuple[BranchCount, ...]:
+        """The installed branches in numbers."""
+        return tuple(
+            BranchCount(branch=status.branch, state=status.state, pending=len(status.pending))
+            for status in self.branches
+            if status.state != "orphaned"
+        )
 
     def fingerprint(self) -> Any:
         """A value that differs whenever anybody has made progress."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
-from corehost.http.access import Access
 from corehost.http.answers import Answer, Request
 from corehost.web.ending import leave_if_asked
 from corehost.web.health import Endpoints
@@ -25,11 +24,12 @@ class ReadinessGate:
 
     Until then HTTP requests get 503 with ``Retry-After``, WebSockets are denied, and the health
     endpoints say why. ``health`` and ``ready`` are the paths of readiness, ``live`` that of liveness,
-    ``openapi`` that of their description, ``console`` that of the console; None switches one off. Around
-    an application or in a framework's ``add_middleware``; for asyncio servers. Where the server has no
-    lifespan, the first request starts the pass, and the application gets no lifespan either. Raises
-    ConfigurationError for a path without a leading slash, or one given twice, and for a health_token_file
-    that cannot be read.
+    ``metrics`` that of numbers for Prometheus (extra ``prometheus``), ``openapi`` that of a description
+    of these, ``console`` that of the console; None switches one off. Around an application or in a
+    framework's ``add_middleware``; for asyncio servers. Where the server has no lifespan, the first
+    request starts the pass, and the application gets no lifespan either. Raises ConfigurationError for a
+    path without a leading slash or given twice, a health_token_file that cannot be read, and metrics
+    without the extra.
     """
 
     def __init__(
@@ -40,13 +40,16 @@ class ReadinessGate:
         health: str | None = "/health",
         ready: str | None = "/readyz",
         live: str | None = "/livez",
+        metrics: str | None = None,
         openapi: str | None = None,
         console: str | None = None,
     ):
         self.app = app
         self._startup = Startup(host)
-        self._paths = Paths(health=health, ready=ready, live=live, openapi=openapi, console=console)
-        self._endpoints = Endpoints(self._startup.readiness, self._paths, Access(host.settings))
+        self._paths = Paths(
+            health=health, ready=ready, live=live, metrics=metrics, openapi=openapi, console=console
+        )
+        self._endpoints = Endpoints(host, self._paths, readiness=self._startup.readiness)
         self._console: AsgiConsole | None = None
         if console is not None:
             from corehost.console.asgi import AsgiConsole

@@ -10,9 +10,11 @@ from typing import Final
 from corehost.core.presentable import presentable
 from corehost.core.results import Readiness
 from corehost.http.access import Access
-from corehost.http.answers import Answer, Request, json_answer, wrong_method
+from corehost.http.answers import Answer, Request, json_answer, text_answer, token_wanted, wrong_method
+from corehost.telemetry.prometheus import Exposition
 from corehost.web.openapi import description
 from corehost.web.paths import Paths
+from corehost.web.ports import ReportingHost
 
 RETRY_AFTER: Final = "1"
 """What a 503 asks for, in seconds."""
@@ -21,17 +23,21 @@ RETRY_AFTER: Final = "1"
 class Endpoints:
     """The health endpoints of one host; they answer from memory and never block.
 
-    Where the settings name a token, others than who shows it see nothing but whether the host is
-    ready, and its state.
+    ``readiness`` is what they report where that is not the host's own. Where the settings name a token,
+    others than who shows it see nothing but whether the host is ready, and its state.
     """
 
-    def __init__(self, readiness: Callable[[], Readiness], paths: Paths, access: Access):
-        self._readiness = readiness
-        self._access = access
+    def __init__(
+        self, host: ReportingHost, paths: Paths, *, readiness: Callable[[], Readiness] | None = None
+    ):
+        self._readiness = readiness or host.readiness
+        self._access = Access(host.settings)
+        metrics = None if paths.metrics is None else Exposition(host, readiness=self._readiness)
         made: dict[str | None, Callable[[Request], Answer]] = {
             paths.live: lambda _: json_answer(HTTPStatus.OK, {"format_version": "1.0", "live": True}),
             paths.ready: self._report,
             paths.health: self._report,
+            paths.metrics: lambda request: self._measured(metrics, request),
             paths.openapi: lambda _: json_answer(HTTPStatus.OK, description(paths)),
         }
         self._answers: Mapping[str, Callable[[Request], Answer]] = {
@@ -53,6 +59,13 @@ class Endpoints:
         if readiness.ready:  # it became ready a moment ago, after the gate was found closed
             readiness = replace(readiness, ready=False, state="starting")
         return self._reported(readiness, request).to(request.method)
+
+    def _measured(self, metrics: Exposition | None, request: Request) -> Answer:
+        """The metrics, which are all details."""
+        if metrics is None or not self._access.allows(request.authorization):
+            return token_wanted()
+        body, kind = metrics.read(request.accept)
+        return text_answer(HTTPStatus.OK, body, kind)
 
     def _report(self, request: Request) -> Answer:
         """200 where the host is ready, else 503."""

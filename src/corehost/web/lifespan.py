@@ -17,6 +17,8 @@ Outcome = Literal["started", "failed", "absent"]
 
 log = logging.getLogger("corehost")
 
+_FAILED = {"event": "application.failed"}
+
 
 class Lifespan:
     """The wrapped application's own lifespan, in one task from its start to its end."""
@@ -62,7 +64,7 @@ class Lifespan:
             case "lifespan.startup.complete":
                 self._settle("started")
             case "lifespan.startup.failed":
-                log.error("the application's start-up failed: %s", message.get("message", ""))
+                log.error("the application's start-up failed: %s", message.get("message", ""), extra=_FAILED)
                 self._settle("failed")
             case "lifespan.shutdown.complete":
                 self._ended.set()
@@ -82,9 +84,10 @@ class Lifespan:
                     logging.ERROR if self._asked else logging.DEBUG,
                     "the application raised in its lifespan",
                     exc_info=error,
+                    extra=_FAILED,
                 )
             elif self._started.result() == "started" and self._error is None:
-                log.error("the application raised in its lifespan", exc_info=error)
+                log.error("the application raised in its lifespan", exc_info=error, extra=_FAILED)
                 self._error = type(error).__name__
         finally:
             self._settle("absent")

@@ -62,6 +62,7 @@ def description(paths: Paths) -> Json:
         ),
         paths.health: _readiness("health", "Whether the host may serve, and how it stands, in detail."),
         paths.ready: _readiness("ready", "Whether the host may serve."),
+        paths.metrics: _metrics(),
         paths.openapi: _operation(
             "openapi", "This description.", {"200": _answer("OpenAPI 3.1.", {"type": "object"})}
         ),
@@ -82,6 +83,7 @@ def description(paths: Paths) -> Json:
                 "NotReady": _document(
                     {"ready": {"const": False}, "state": {"enum": [*_not_ready()]}}, _DETAILS
                 ),
+                "Problem": _document({"message": _TEXT}),
                 "Holder": _object(_HOLDER),
                 "Plugin": _object(
                     {"ready": {"type": "boolean"}, "state": {"enum": [*get_args(ReadinessState)]}}, _DETAILS
@@ -103,6 +105,15 @@ def _readiness(name: str, summary: str) -> Json:
     late["headers"] = {**_HEADERS, "Retry-After": {"required": True, "schema": seconds}}
     answers = {"200": _answer("It may.", "Ready"), "503": late}
     return {**_operation(name, summary, answers), "security": [{}, {"token": []}]}
+
+
+def _metrics() -> Json:
+    kinds = ("text/plain", "application/openmetrics-text")
+    numbers = {"description": "The numbers.", "headers": _HEADERS, "content": {kind: {} for kind in kinds}}
+    challenge = {"WWW-Authenticate": {"required": True, "schema": _TEXT}}
+    strange = {**_answer("Without the token.", "Problem"), "headers": {**_HEADERS, **challenge}}
+    found = _operation("metrics", "Numbers for Prometheus.", {"200": numbers, "401": strange})
+    return {**found, "security": [{}, {"token": []}]}
 
 
 def _operation(name: str, summary: str, answers: Json) -> Json:

@@ -22,6 +22,8 @@ class Paths:
     """Readiness, for probes."""
     live: str | None = "/livez"
     """Liveness."""
+    metrics: str | None = None
+    """Numbers for Prometheus."""
     openapi: str | None = None
     """The description of these endpoints."""
     console: str | None = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from corehost.core.results import MigrationReport, Readiness
 from corehost.core.settings import Settings
+
+if TYPE_CHECKING:
+    from corehost.telemetry.measures import Measures
 
 
 class ReportingHost(Protocol):
@@ -13,6 +16,11 @@ class ReportingHost(Protocol):
 
     settings: Settings
     """Its settings."""
+
+    @property
+    def measures(self) -> Measures:
+        """What its passes have done, in numbers."""
+        ...
 
     def readiness(self) -> Readiness:
         """Its readiness, from memory."""

@@ -29,6 +29,7 @@ class PreforkedHost:
 
     def __init__(self, host: StartableHost):
         self.settings = host.settings
+        self.measures = host.measures
         self._host = host
         self._shared = mmap.mmap(-1, 1)
         self._turn = _nameless_file()

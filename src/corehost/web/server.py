@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
 
-from corehost.http.access import Access
 from corehost.http.answers import Request, not_found
 from corehost.web.health import Endpoints
 from corehost.web.paths import Paths
@@ -41,10 +40,11 @@ class HealthServer:
         health: str | None = "/health",
         ready: str | None = "/readyz",
         live: str | None = "/livez",
+        metrics: str | None = None,
         openapi: str | None = None,
     ):
-        paths = Paths(health=health, ready=ready, live=live, openapi=openapi)
-        self._endpoints = Endpoints(host.readiness, paths, Access(host.settings))
+        paths = Paths(health=health, ready=ready, live=live, metrics=metrics, openapi=openapi)
+        self._endpoints = Endpoints(host, paths)
         self._address = address
         self._port = port
         self._server: _Server | None = None

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, cast
 
-from corehost.http.access import Access
 from corehost.http.answers import Request
 from corehost.web.health import Endpoints
 from corehost.web.paths import Paths
@@ -47,14 +46,17 @@ class ReadinessGate:
         health: str | None = "/health",
         ready: str | None = "/readyz",
         live: str | None = "/livez",
+        metrics: str | None = None,
         openapi: str | None = None,
         console: str | None = None,
     ):
         self.app = app
         self._host = PreforkedHost(host)
         self._startup = Startup(self._host)
-        self._paths = Paths(health=health, ready=ready, live=live, openapi=openapi, console=console)
-        self._endpoints = Endpoints(self._startup.readiness, self._paths, Access(host.settings))
+        self._paths = Paths(
+            health=health, ready=ready, live=live, metrics=metrics, openapi=openapi, console=console
+        )
+        self._endpoints = Endpoints(host, self._paths, readiness=self._startup.readiness)
         self._console: WsgiConsole | None = None
         if console is not None:
             from corehost.console.wsgi import WsgiConsole
