@@ -69,6 +69,11 @@ class Board(Tally):
         """It answers again."""
         self._if_serving("regain")
 
+    def refuse(self, error: BaseException) -> None:
+        """An instance that serves must not go on: its code does not fit the database any more."""
+        if self._now.state in ("ready", "degraded"):
+            self.fail(error)
+
     def _if_serving(self, event: Event, **details: Any) -> None:
         """Whoever watches the database may not know yet that the host has stopped."""
         with self._writing:

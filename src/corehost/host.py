@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from corehost import schemas
+from corehost.attendance import Attendance
 from corehost.board import Board
 from corehost.config import load_settings
 from corehost.core.errors import ConfigurationError, did_you_mean
@@ -19,7 +20,7 @@ from corehost.core.settings import Settings
 from corehost.installation import Installation
 from corehost.late import LatePlugins
 from corehost.lifecycle import Lifecycle, refuse_in_hook
-from corehost.migrate import Observer, PassRequest, Several
+from corehost.migrate import Observer, PassRequest, Several, Stop
 from corehost.passes import Passes
 from corehost.postgres.connect import Connection, Connector
 from corehost.telemetry.measures import Measures
@@ -41,8 +42,11 @@ class Host:
         self._board = Board(needs_database=settings.readiness_needs_database)
         self._passes = Passes(settings, self._connector)
         self._lifecycle = Lifecycle(settings)
-        self._late = LatePlugins(settings, self._passes, self._lifecycle, use=self._use)
+        self._late = LatePlugins(
+            settings, self._passes, self._lifecycle, use=self._use, attend=self._attend_with
+        )
         self._watch: DatabaseWatch | None = None
+        self._attendance = Attendance(settings, self._connector)
 
     @classmethod
     def from_config(cls, *, connect: Callable[[], Connection] | None = None, **settings: Any) -> Self:
@@ -146,7 +150,7 @@ class Host:
             board.begin()
             try:
                 installation = self.installation
-                report = self._passes.prepare(installation, board)
+                report = self._attend(self._passes.prepare(installation, board), board)
                 self._lifecycle.start(
                     self,
                     installation,
@@ -154,9 +158,23 @@ class Host:
                     up=lambda: self._serve(report),
                 )
             except BaseException as error:
+                self._attendance.end()
                 board.fail(error)
                 raise
             return report
+
+    def hold_presence(self, *, across_exec: bool = False) -> None:
+        """Show others that this instance is there, after :meth:`prepare`; :meth:`start` does so itself.
+
+        For whoever runs something else in the host's place: ``across_exec`` lets the presence live as long
+        as the program that takes this process's place; otherwise it is kept until :meth:`stop`. Raises
+        IncompatibleDatabase where this code must not serve, WaitTimedOut, DatabaseUnavailable.
+        """
+        report = self._attend(MigrationReport(ready=True), Observer())
+        if across_exec:
+            self._attendance.keep_across_exec()
+        else:
+            self._serve_beside_others(report)
 
     def add_plugin(self, plugin: object) -> MigrationReport:
         """Add a plugin that was not found at discovery: a module, another object, or what names one.
@@ -192,6 +210,7 @@ class Host:
         refuse_in_hook("stop the host")
         self.interrupt()
         self._lifecycle.stop(self, down=self._serve_no_more)
+        self._attendance.end()
 
     def __enter__(self) -> Self:
         self.start()
@@ -219,11 +238,37 @@ class Host:
     def _serve(self, report: MigrationReport) -> None:
         self._board.take("passed")
         self._board.finish(report.left_out)
+        self._serve_beside_others(report)
         if self.settings.mode != "off" or self.settings.readiness_needs_database:
             self._watch = DatabaseWatch(
-                self._connector, lost=self._board.lost_database, found=self._board.found_database
+                self._connector, lost=self._board.lost_database, found=self._found_database
             )
             self._watch.begin()
+
+    def _attend(self, report: MigrationReport, told: Observer) -> MigrationReport:
+        installation, stop = self.installation, Stop()
+        with self._passes.stoppable(stop):
+            return self._attendance.begin(
+                installation, report, lambda: self._passes.prepare(installation, told), stop
+            )
+
+    def _attend_with(self, installation: Installation) -> None:
+        with self._passes.stoppable(stop := Stop()):
+            self._attendance.extend(installation, stop)
+
+    def _serve_beside_others(self, report: MigrationReport) -> None:
+        late = PassRequest(wait=False)
+        self._attendance.serve(
+            report,
+            lost=self._board.lost_database,
+            found=self._board.found_database,
+            refused=self._board.refuse,
+            run=lambda: self._passes.migrate(self.installation, late, Observer()),
+        )
+
+    def _found_database(self) -> None:
+        if not self._attendance.is_lost:
+            self._board.found_database()
 
     def _serve_no_more(self) -> None:
         self._board.take("end", message="the host has stopped")

@@ -36,11 +36,13 @@ class LatePlugins:
         lifecycle: Lifecycle,
         *,
         use: Callable[[Installation], None],
+        attend: Callable[[Installation], None],
     ):
         self._settings = settings
         self._passes = passes
         self._lifecycle = lifecycle
         self._use = use
+        self._attend = attend
         self._changing = threading.RLock()
         self._busy = False
         self._boards: Mapping[str, Board] = {}  # replaced whole: probes read it
@@ -105,6 +107,7 @@ class LatePlugins:
             report = MigrationReport(ready=True)
             if name in trial.graph.trees:
                 report = self._passes.prepare(trial, board, only=name)
+                self._attend(trial)
             board.take("passed", message=f"plugin {name!r} starts")
             self._lifecycle.add(host, trial, name, up=up)
         except BaseException as error:

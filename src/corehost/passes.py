@@ -97,7 +97,7 @@ class Passes:
         try:
             with watched_pass(self.measures) as watch:
                 runner = self._pass(installation, Several(watch, observer), request)
-                with self._stoppable(runner.stop):
+                with self.stoppable(runner.stop):
                     report = runner.run()
                 watch.passed(report)
         except CorehostError as error:
@@ -119,7 +119,7 @@ class Passes:
             beacon.on_look(connection, {found.lock.pid for found in seen.branches if found.lock})
 
         try:
-            with self._stoppable(stop):
+            with self.stoppable(stop):
                 seen = wait_until_ready(
                     self._connector,
                     installation.graph,
@@ -162,7 +162,8 @@ class Passes:
         self._without = {name: manager.unregister(name=name) for name in gone}
 
     @contextmanager
-    def _stoppable(self, stop: Stop) -> Iterator[None]:
+    def stoppable(self, stop: Stop) -> Iterator[None]:
+        """What runs meanwhile ends when :meth:`interrupt` is called, by way of this stop."""
         self._stops = (*self._stops, stop)
         try:
             yield

@@ -17,8 +17,8 @@ from support.shop import UNREACHABLE, Shop
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 ERROR = {"code", "message", "branch", "revision", "distribution", "version", "file", "hint"}
 DOCUMENTS = {
-    "migrate": {"applied", "waited_ms", "ready", "left_out"},
-    "plan": {"steps", "config_file"},
+    "migrate": {"applied", "deferred", "waited_ms", "ready", "left_out"},
+    "plan": {"steps", "deferred", "config_file"},
     "status": {"ready", "config_file", "branches", "instances", "skipped"},
     "check": {"ready", "pending"},
     "wait": {"ready", "waited_ms"},

@@ -7,10 +7,11 @@ from corehost.core.plan import Plan, Step
 
 def plan_text(plan: Plan) -> str:
     """One line per step, or one that says that there is none."""
+    held = "".join(f"held back: {node} {why}\n" for node, why in sorted(plan.deferred.items()))
     if not plan:
-        return "nothing to do\n"
+        return f"nothing to do\n{held}"
     width = max(len(str(step.node)) for step in plan.steps)
-    return "".join(f"{_line(step, width)}\n" for step in plan.steps)
+    return "".join(f"{_line(step, width)}\n" for step in plan.steps) + held
 
 
 def _line(step: Step, width: int) -> str:

@@ -37,8 +37,15 @@ TRANSITIONS: Final[Mapping[ReadinessState, Mapping[Event, ReadinessState]]] = Ma
         # A pass over one branch alone ends here: others may be pending.
         "waiting": {**_UNDER_WAY, "begin": "starting"},
         "migrating": _UNDER_WAY,
-        "ready": {"lose": "degraded", "begin": "starting", "end": "starting"},
-        "degraded": {"lose": "degraded", "regain": "ready", "begin": "starting", "end": "starting"},
+        # An instance that finds a contract step where it looks again may not go on.
+        "ready": {"fail": "failed", "lose": "degraded", "begin": "starting", "end": "starting"},
+        "degraded": {
+            "fail": "failed",
+            "lose": "degraded",
+            "regain": "ready",
+            "begin": "starting",
+            "end": "starting",
+        },
         "failed": {"fail": "failed", "begin": "starting", "end": "starting"},
     }
 )

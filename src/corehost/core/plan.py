@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from corehost.core.frontier import Frontier
@@ -90,13 +91,26 @@ class Plan:
     """The steps of a pass, in the order of application."""
 
     steps: tuple[Step, ...] = ()
+    deferred: Mapping[Node, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Pending steps that a pass would hold back -> why."""
 
     def __bool__(self) -> bool:
         return bool(self.steps)
 
     def with_facts(self, facts: Mapping[Node, SourceFacts]) -> Plan:
         """The same plan, its steps told what their sources say."""
-        return Plan(steps=tuple(replace(s, facts=facts.get(s.node, s.facts)) for s in self.steps))
+        steps = tuple(replace(s, facts=facts.get(s.node, s.facts)) for s in self.steps)
+        return replace(self, steps=steps)
+
+    def as_dict(self) -> dict[str, object]:
+        """The ``steps`` and ``deferred`` of ``corehost plan --json``."""
+        return {
+            "steps": [step.as_dict() for step in self.steps],
+            "deferred": [
+                {"branch": node.branch, "revision": node.revision, "reason": reason}
+                for node, reason in sorted(self.deferred.items())
+            ],
+        }
 
 
 def make_plan(

@@ -259,7 +259,8 @@ class MigrationPass:
 
     def _plan(self, view: _View) -> Plan:
         deferred = self._findings.deferred
-        return make_plan(self._context.graph, view.rows, only=self._context.only, without=deferred)
+        plan = make_plan(self._context.graph, view.rows, only=self._context.only, without=deferred)
+        return replace(plan, deferred={node: held.reason for node, held in deferred.items()})
 
     def _judge(self, view: _View) -> None:
         """Nothing is left to do: may this code serve? A branch may have diverged with nothing pending."""

@@ -55,7 +55,6 @@ IS_RECORDED: Final = "SELECT 1 FROM corehost.release WHERE digest = %s"
 TAKE_PRESENCE: Final = """
 SELECT pg_catalog.pg_try_advisory_lock_shared({first}, {second}),
   pg_catalog.set_config('application_name', %s, false)"""
-GIVE_PRESENCE_BACK: Final = "SELECT pg_catalog.pg_advisory_unlock_shared({first}, {second})"
 IS_STANDBY: Final = "SELECT pg_catalog.pg_is_in_recovery()"
 IS_THERE: Final = "SELECT 1"
 PRESENT: Final = f"""

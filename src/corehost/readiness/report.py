@@ -15,6 +15,7 @@ from corehost.core.instances import Instance
 from corehost.core.leave_out import leave_out
 from corehost.core.plan import Frontier
 from corehost.core.policy import DEFAULT, Policy
+from corehost.core.present import Present
 from corehost.core.results import BranchCount, BranchStatus
 from corehost.core.revision import Node
 from corehost.core.standing import branch_status, orphans
@@ -42,6 +43,8 @@ class Look:
     """Every branch, and what the ledger has of branches that are not installed, sorted by name."""
     instances: tuple[Instance, ...] = ()
     """The instances that say they wait, or run a step; for eyes only."""
+    present: tuple[Present, ...] = ()
+    """The instances that serve, of any version; where somebody has asked for them."""
 
     @property
     def pending(self) -> bool:

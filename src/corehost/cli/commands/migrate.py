@@ -76,7 +76,7 @@ def _plan(run: Invocation, branch: str | None) -> None:
     from corehost.cli.steps import plan_text
 
     plan = run.host.plan(only=branch)
-    run.document |= {"ready": not plan, "steps": [step.as_dict() for step in plan.steps]}
+    run.document |= {"ready": not plan, **plan.as_dict()}
     run.report(plan_text(plan))
 
 

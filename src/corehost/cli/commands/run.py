@@ -43,12 +43,14 @@ def run(
     path = child.find_program(command[0])
     if health_port is None:
         _pass(run)
+        run.host.hold_presence(across_exec=True)
         child.become(path, command)
     from corehost.cli.entrypoint import Entrypoint, listening
 
     entrypoint = Entrypoint(run.host)
     with listening(entrypoint, health_port or 0, health_address, quiet=run.quiet):
         _pass(run)
+        run.host.hold_presence()
         code = child.attend(path, command, started=entrypoint.started)
         entrypoint.ended(code)
     return code

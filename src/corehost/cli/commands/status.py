@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -14,11 +15,13 @@ from corehost.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from corehost.core.instances import Instance
+    from corehost.core.present import Present
     from corehost.core.results import BranchStatus, LockHolder
     from corehost.readiness import Look
 
 _REFRESH: Final = 1.0  # seconds
 _COLUMNS: Final = ("branch", "schema", "from", "state", "applied", "pending", "lock")
+_FEW: Final = 8  # branches whose versions fit on a line
 _CLEAR: Final = "\x1b[H\x1b[2J"
 
 
@@ -38,7 +41,7 @@ def status(run: Invocation, watch: bool) -> None:
     run.document |= {
         "ready": seen.ready,
         "branches": [_as_dict(found, running.get(found.branch)) for found in seen.branches],
-        "instances": [instance.as_dict() for instance in seen.instances],
+        "instances": [one.as_dict() for one in seen.present] + [one.as_dict() for one in seen.instances],
     }
     if not run.as_json:
         run.report(_text(run, seen))
@@ -46,11 +49,13 @@ def status(run: Invocation, watch: bool) -> None:
 
 
 def _look(run: Invocation) -> Look:
+    from corehost.postgres.presence import read_present
     from corehost.readiness import look_around
 
     graph = run.installation.graph
     with run.connection() as connection:
-        return look_around(connection, graph, policy=run.installation.policy)
+        seen = look_around(connection, graph, policy=run.installation.policy)
+        return replace(seen, present=read_present(connection))
 
 
 def _watch(run: Invocation) -> None:
@@ -102,12 +107,22 @@ def _text(run: Invocation, seen: Look) -> str:
     notes = [f"{found.branch}: {found.reason}" for found in seen.branches if found.reason]
     notes += [f"{found.branch}: {name} {why}" for found in seen.branches for name, why in found.held.items()]
     notes += [f"{found.branch}: the host goes on without it" for found in seen.branches if found.left_out]
+    notes += [f"present: {instance}, {_versions(instance)}" for instance in seen.present]
     notes += [f"{instance.state}: {instance}" for instance in seen.instances]
     notes += [f"left out: {left.plugin}: {left.reason}" for left in run.installation.skipped]
     notes.append("ready" if seen.ready else "not ready")
     if run.settings.config_file:
         notes.append(f"settings from {run.settings.config_file}")
     return text + "\n" + "".join(f"{note}\n" for note in notes)
+
+
+def _versions(instance: Present) -> str:
+    """What it has of the branches, where these are few."""
+    if not instance.recorded:
+        return "whose code nobody knows"
+    if len(instance.branches) > _FEW:
+        return f"release {instance.digest} of {len(instance.branches)} branches"
+    return ", ".join(f"{name} {one.origin.version}" for name, one in sorted(instance.branches.items()))
 
 
 def _row(found: BranchStatus) -> tuple[str, ...]:

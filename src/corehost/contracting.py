@@ -1,0 +1,74 @@
+"""Runs contract steps in the background of an instance that serves, when the last older one has left."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+from corehost.core.deferral import Held
+from corehost.core.errors import CorehostError, WaitTimedOut
+from corehost.core.results import MigrationReport
+from corehost.core.revision import Node
+
+_log = logging.getLogger("corehost")
+
+_OFTEN: Final = 3.0
+"""Seconds between two looks at who is present, cut by up to a half at random: one statement each."""
+_SELDOM: Final = 60.0
+"""Seconds between two passes where time alone is waited for, or a pass has failed."""
+
+
+class LateSteps:
+    """What was held back when this instance became ready, and is run as soon as it may be.
+
+    By a pass like any other, under the same locks; whoever of the fleet comes first runs it, and the others
+    find nothing left to do.
+    """
+
+    def __init__(self, sees: Callable[[Collection[str]], bool], run: Callable[[], MigrationReport]):
+        self._sees = sees
+        self._run = run
+        self._over = threading.Event()
+
+    def begin(self, held: Mapping[Node, Held]) -> None:
+        """Begin to wait, on a thread of its own; does nothing where all is left to an operator."""
+        if not _by_hand(held):
+            threading.Thread(target=self._wait, args=(held,), name="corehost-late-steps", daemon=True).start()
+
+    def end(self) -> None:
+        """Wait no more."""
+        self._over.set()
+
+    def _wait(self, held: Mapping[Node, Held]) -> None:
+        pause = _pause(held)
+        while not self._over.wait(pause * random.uniform(0.5, 1.0)):
+            older = {digest for one in held.values() for digest in one.older}
+            if older and self._sees(older):
+                continue
+            try:
+                held = self._run().deferred
+                pause = _pause(held)
+            except WaitTimedOut:
+                pause = _OFTEN  # another one is at it
+            except CorehostError as error:
+                _log.warning("contract steps could not be run: %s", error, extra={"event": "contract.failed"})
+                pause = _SELDOM
+            except Exception:
+                _log.exception("contract steps could not be run", extra={"event": "contract.failed"})
+                pause = _SELDOM
+            if _by_hand(held):
+                return
+
+
+def _by_hand(held: Mapping[Node, Held]) -> bool:
+    return all(one.by_hand for one in held.values())
+
+
+def _pause(held: Mapping[Node, Held]) -> float:
+    left = [one.seconds for one in held.values() if one.seconds is not None]
+    if len(left) < len(held) or not left:
+        return _OFTEN
+    return min(max(min(left) * 2, 0.5), _SELDOM)  # cut by half at random it still is not too early
