@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from support.shop import Shop
+from support.web_servers import command as web_server
 
 APPLICATION = """\
 import corehost
@@ -28,6 +29,13 @@ gate = wsgi.ReadinessGate(lambda environ, start_response: [], corehost.Host.from
 gate.start()
 make_server("127.0.0.1", 0, gate).serve_forever()
 """
+WORKER = """\
+import corehost
+from corehost import wsgi
+
+gate = wsgi.ReadinessGate(lambda environ, start_response: [], corehost.Host.from_config())
+gate.start()
+"""
 PENDING = {"COREHOST_MODE": "check", "COREHOST_ON_FAILURE": "exit"}
 
 
@@ -46,6 +54,17 @@ def test_a_server_that_does_not_handle_sigterm_ends_as_well(shop: Shop) -> None:
     shop.install("orders")
     finished = shop.python(SCRIPT, extra=PENDING)
     assert finished.returncode == 3, finished.stderr
+
+
+def test_a_worker_of_gunicorn_ends_with_the_code_of_the_failure(shop: Shop) -> None:
+    """gunicorn lets the worker end, and goes itself with code 3, which it takes for a failed boot."""
+    shop.install("orders")
+    (shop.folder / "worker.py").write_text(WORKER)
+    command: list[str | Path] = [*web_server("gunicorn", "worker:gate", 0, "--workers=1")]
+    command.remove("--preload")
+    finished = shop.run(program=command, extra=PENDING)
+    assert finished.returncode == 3, finished.stderr
+    assert "this process ends with exit code 3" in finished.stderr
 
 
 def test_with_retry_a_server_waits_for_another_job(shop: Shop) -> None:

@@ -10,17 +10,19 @@ from typing import Any
 import psycopg
 import pytest
 
+from corehost.board import Board
 from corehost.cli.commands.status import _as_dict
 from corehost.core.instances import Instance, migrating
 from corehost.core.plan import Step
 from corehost.core.results import MigrationReport
 from corehost.core.rows import Rows
-from corehost.migrate import Observer
+from corehost.migrate import Observer, Several
 from corehost.postgres.instances import read_instances, this_process, write_instance
 from corehost.readiness import Look, look_around
 from support.packages import create_table, revision_source
 from support.passes import graph_of, run_pass, written_branch
 from support.processes import wait_until
+from support.shop import Shop
 
 WORKS = """\
 import pathlib
@@ -77,14 +79,18 @@ def test_a_waiting_instance_tells_how_far_the_holder_is(database: str, tmp_path:
     release = tmp_path / "release"
     work = WORKS.format(create=create_table("t"), release=str(release))
     branch = written_branch(tmp_path, "orders", {"1": revision_source("o1", upgrade=work)})
-    working, waiting = Heard(), Heard()
+    working, waiting, probed = Heard(), Heard(), Board()
     holder = Running(lambda: run_pass(database, branch, observer=working))
     wait_until(lambda: working.rows)
-    waiter = Running(lambda: run_pass(database, branch, observer=waiting))
+    waiter = Running(lambda: run_pass(database, branch, observer=Several(probed, waiting)))
     heard = wait_until(lambda: waiting.holder)
+    body = probed.readiness.as_dict()
     seen = wait_until(lambda: len((look := looked(database, branch)).instances) == 2 and look)
     release.touch()
     assert (holder.wait().ready, waiter.wait().ready) == (True, True)
+    assert (body["state"], body["ready"]) == ("waiting", False)
+    assert isinstance(body["holder"], dict)
+    assert (body["holder"]["revision"], body["holder"]["rows_done"]) == ("o1", 400)
     assert working.rows == heard.rows == Rows(done=400, total=1000)
     assert (heard.branch, heard.revision, heard.step) == ("orders", "o1", heard.steps)
     assert sorted(one.state for one in seen.instances) == ["migrating", "waiting"]
@@ -149,3 +155,17 @@ def test_what_is_stale_is_neither_shown_nor_kept(database: str) -> None:
         write_instance(connection, here)
         rows = connection.execute("SELECT id::text FROM corehost.instance").fetchall()
     assert rows == [(here.id,)]
+
+
+def test_the_command_line_shows_the_rows(shop: Shop) -> None:
+    """Without a terminal a line says how far a step is that tells, and how far its holder is to who waits."""
+    release = shop.folder / "release"
+    work = WORKS.format(create=create_table("t"), release=str(release))
+    shop.install("orders", {"o1": revision_source("o1", upgrade=work)})
+    holder = shop.start("migrate")
+    holder.wait_for_output("corehost: orders@o1 has done 400 of 1000 rows")
+    waiter = shop.start("migrate")
+    waiter.wait_for_output("400 of 1000 rows")
+    release.touch()
+    assert (holder.wait().returncode, waiter.wait().returncode) == (0, 0)
+    assert ", at orders@o1, step " in waiter.stderr
