@@ -25,6 +25,7 @@ DOCUMENTS = {
     "plugins": {"plugins", "config_file"},
     "graph": {"branches", "revisions", "edges"},
     "history": {"history"},
+    "lint": {"findings", "ignored", "not_rendered", "checked", "squawk"},
 }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Final
@@ -16,8 +18,8 @@ from corehost.alembic.bridge import BranchRunner
 from corehost.core.errors import MigrationError
 from corehost.core.plan import Step
 
-READS_ONLY_STATEMENTS: Final = "corehost_reads_only_statements"
-"""The option of the migration context that tells a loop over batches that it is only looked at."""
+READER: Final = "corehost_reader"
+"""The option of the migration context under which a loop over batches finds its :class:`Reader`."""
 
 
 class NoScript(MigrationError):
@@ -36,6 +38,8 @@ class Statement:
     """The line of the revision's file that the operation was called on; None where none is on the stack."""
     transaction: int | None = 0
     """Which of the step's transactions it is in, from 0; None outside of any."""
+    batched: bool = False
+    """Whether it is sent for each batch of a table."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,11 +59,14 @@ def write_down(runner: BranchRunner, step: Step, *, for_reading: bool = False) -
     """
     found: list[Statement] = []
     transactions = _Transactions()
+    reader = Reader(transactions) if for_reading else None
     path = step.revision.path
 
     def note(text: str) -> None:
         sql = text.strip().removesuffix(";").strip()
-        found.append(Statement(sql=sql, line=_line_on_stack(path), transaction=transactions.current))
+        batched = reader is not None and reader.in_batch
+        line = _line_on_stack(path)
+        found.append(Statement(sql=sql, line=line, transaction=transactions.current, batched=batched))
 
     configuration: dict[str, Any] = {
         "as_sql": True,
@@ -68,7 +75,7 @@ def write_down(runner: BranchRunner, step: Step, *, for_reading: bool = False) -
         "dialect_opts": {"paramstyle": "named"},
         "literal_binds": True,
         "output_buffer": io.StringIO(),
-        READS_ONLY_STATEMENTS: for_reading,
+        READER: reader,
     }
     problem: NoScript | None = None
     with runner.context(step, **configuration) as context:
@@ -94,6 +101,25 @@ class _Transactions:
 
     def commit(self) -> None:
         self.current = None
+
+
+class Reader:
+    """Where a step is only looked at: one batch stands for all, in a transaction of its own."""
+
+    def __init__(self, transactions: _Transactions):
+        self._transactions = transactions
+        self.in_batch = False
+        """Whether what is sent now is sent for each batch."""
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """The statements of a batch."""
+        self.in_batch = True
+        try:
+            yield
+        finally:
+            self.in_batch = False
+            self._transactions.begin()
 
 
 def _line_on_stack(path: str) -> int | None:

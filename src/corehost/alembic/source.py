@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any, Final
 
 from corehost.alembic.compiled import compile_file, reach_code
@@ -87,6 +88,20 @@ def source_facts(path: str | PathLike[str]) -> SourceFacts:
         phase=_phase(values.get("phase"), where),
         retry_safe=_retry_safe(values.get("retry_safe", False), where),
         lock_timeout=_lock_timeout(values.get("lock_timeout"), where),
+    )
+
+
+def destructive_lines(path: str | PathLike[str]) -> tuple[int, ...]:
+    """The lines of the calls that drop or narrow data, as :func:`source_facts` judges them.
+
+    None of a file without source.
+    """
+    file = fspath(path)
+    if file.endswith(".pyc"):
+        return ()
+    tree = parse(Path(file).read_bytes(), Where(file=file))
+    return tuple(
+        sorted(call.lineno for call in reach(tree).calls if call_name(call) in _DROPS or _narrows(call))
     )
 
 

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "graph": ("corehost.cli.commands.graph:graph", "Draw the graph of the installed revisions."),
     "history": ("corehost.cli.commands.history:history", "Show the ledger: what was applied when, by whom."),
     "index": ("corehost.cli.commands.index:index", "Keep what is installed, for starts with nothing to do."),
+    "lint": ("corehost.cli.commands.lint:lint", "Say what is dangerous in a plugin's revisions."),
     "migrate": ("corehost.cli.commands.migrate:migrate", "Wait for others, apply what is pending."),
     "plan": ("corehost.cli.commands.plan:plan", "Show the steps that a pass would run; change nothing."),
     "plugins": ("corehost.cli.commands.plugins:plugins", "Show what was found, and what is wrong with it."),

@@ -237,15 +237,17 @@ def _offline(name: str, key: Sequence[str] | None) -> Iterator[Batch]:
     """One batch that stands for all of them, where the statements are only written down."""
     from alembic import op
 
-    from corehost.alembic.offline import READS_ONLY_STATEMENTS
+    from corehost.alembic.offline import READER
 
-    if not op.get_context().opts.get(READS_ONLY_STATEMENTS):
+    reader = op.get_context().opts.get(READER)
+    if reader is None:
         raise MigrationError("corehost.batches looks at the table, which a script of SQL cannot")
     columns = tuple(key or ("id",))
     relation = name.rpartition(".")[2]
     table = KeyedTable(name=name, relation=relation, columns=columns, types=("text",) * len(columns))
     values = ("0",) * len(columns)
-    yield Batch(number=1, rows=0, first=values, last=values, _table=table, _connection=_Offline())
+    with reader.batch():
+        yield Batch(number=1, rows=0, first=values, last=values, _table=table, _connection=_Offline())
 
 
 class _Offline:
@@ -255,4 +257,4 @@ class _Offline:
         from alembic import op
 
         bound = {name: value for name, value in parameters.items() if name in statement.compile().params}
-        op.execute(statement.params(**bound) if bound else statement)
+        op.execute(statement.bindparams(**bound) if bound else statement)
