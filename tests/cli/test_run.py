@@ -138,6 +138,33 @@ def test_a_file_that_is_no_program(shop: Shop, options: list[str]) -> None:
     assert f"{file} cannot be run" in finished.stderr
 
 
+@pytest.mark.parametrize(
+    ("mode", "code", "ran"), [("migrate", 0, True), ("wait", 4, False), ("check", 3, False), ("off", 0, True)]
+)
+def test_does_what_the_mode_says(shop: Shop, mode: str, code: int, ran: bool) -> None:
+    """Another job may have to migrate: COMMAND runs on what is there, or not at all."""
+    shop.install("orders")
+    extra = {"COREHOST_MODE": mode, "COREHOST_WAIT_TIMEOUT": "100ms" if mode == "wait" else "1min"}
+    finished = shop.run("run", *command("print('ran')"), extra=extra)
+    assert (finished.returncode, finished.stdout) == (code, "ran\n" if ran else "")
+    assert shop.has_table("orders.orders") == (mode == "migrate")
+
+
+def test_tries_again_beside_the_health_port(shop: Shop) -> None:
+    """A migration that fails keeps probes at 503; once it can be done COMMAND runs."""
+    flag = shop.folder / "go"
+    upgrade = f"import pathlib\nassert pathlib.Path({str(flag)!r}).exists()\n{create_table('orders')}"
+    shop.install("orders", {"o1": revision_source("o1", upgrade=upgrade)})
+    running = shop.start("run", "--metrics", *AS_PARENT, *command(PAUSES))
+    running.wait_for_output("next try in")
+    failed = probe(running, "/health")
+    assert (failed.status_code, failed.json()["state"]) == (503, "failed")
+    assert 'corehost_retries_total{reason="start"}' in probe(running, "/metrics").text
+    flag.touch()
+    running.wait_for_output("up\n")
+    assert probe(running).status_code == 200
+
+
 @pytest.mark.parametrize("arguments", [[], ["--"], ["--nonsense", "true"], ["--health-port", "x", "true"]])
 def test_wrong_usage(shop: Shop, arguments: list[str]) -> None:
     """No command, or an option that is wrong, ends with 2."""

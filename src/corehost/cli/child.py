@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, NoReturn
 
 from corehost.cli.problems import UsageError
 
@@ -37,7 +37,7 @@ def find_program(name: str) -> str:
     return path
 
 
-def become(path: str, arguments: tuple[str, ...]) -> None:
+def become(path: str, arguments: tuple[str, ...]) -> NoReturn:
     """Let a program take this process's place; returns never. Raises UsageError where it cannot be run."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):

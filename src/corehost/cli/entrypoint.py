@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from corehost.cli.problems import complain
-from corehost.core.errors import ConfigurationError
+from corehost.core.errors import ConfigurationError, CorehostError
 from corehost.core.results import Readiness
 from corehost.web.ports import ReportingHost
 from corehost.web.server import HealthServer
+from corehost.web.startup import HOPELESS, delays
+
+_log = logging.getLogger("corehost")
 
 
 class Entrypoint:
@@ -33,6 +38,22 @@ class Entrypoint:
             return replace(readiness, ready=False, state="starting", message="the command is being started")
         return readiness
 
+    def keep_trying(self, bring_up: Callable[[], object]) -> None:
+        """Bring the host up, again after a failure that may pass, unless ``on_failure`` says otherwise.
+
+        Raises CorehostError.
+        """
+        for delay in delays():
+            try:
+                bring_up()
+                return
+            except CorehostError as error:
+                if self.settings.on_failure == "exit" or error.exit_code in HOPELESS:
+                    raise
+                _log.warning("%s; next try in %.1f s", error, delay, extra={"event": "start.retried"})
+                self.measures.retried("start")
+            time.sleep(delay)
+
     def started(self) -> None:
         """The command runs."""
         self._running = True
@@ -48,9 +69,11 @@ class Entrypoint:
 
 
 @contextmanager
-def listening(entrypoint: Entrypoint, port: int, address: str, *, quiet: bool) -> Iterator[None]:
+def listening(
+    entrypoint: Entrypoint, port: int, address: str, *, quiet: bool, **paths: str
+) -> Iterator[None]:
     """Answer probes; says on which port. Raises ConfigurationError where it cannot be listened on."""
-    server = HealthServer(entrypoint, port, address=address)
+    server = HealthServer(entrypoint, port, address=address, **paths)
     with ExitStack() as stack:
         try:
             stack.enter_context(server)

@@ -26,17 +26,19 @@ if TYPE_CHECKING:
     metavar="ADDRESS",
     help="Listen on this address only. By default on all, since probes come from outside.",
 )
+@click.option("--metrics", is_flag=True, help="Answer /metrics there, too: numbers for Prometheus.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True, metavar="-- COMMAND...")
 def run(
-    run: Invocation, health_port: int | None, health_address: str, command: tuple[str, ...]
+    run: Invocation, health_port: int | None, health_address: str, metrics: bool, command: tuple[str, ...]
 ) -> int | None:
-    """Bring the database up to date as 'corehost migrate' does, then run COMMAND.
+    """Bring the database up to date, or what the setting mode says instead, then run COMMAND.
 
     COMMAND takes corehost's place and keeps its process id. With --health-port corehost stays its parent:
     it passes signals on, reaps orphans, and ends with COMMAND's exit status (128 + n after signal n).
 
-    Exit codes before COMMAND runs are those of 'corehost migrate'; 2 where there is no such command, found
-    out before anything is migrated.
+    Exit codes before COMMAND runs are those of 'corehost migrate', and of 'corehost check' with mode =
+    "check"; 2 where there is no such command, found out before anything is migrated. With --health-port a
+    failure that may pass is tried again, unless on_failure = "exit".
     """
     from corehost.cli import child
 
@@ -48,12 +50,17 @@ def run(
     from corehost.cli.entrypoint import Entrypoint, listening
 
     entrypoint = Entrypoint(run.host)
-    with listening(entrypoint, health_port or 0, health_address, quiet=run.quiet):
-        _pass(run)
-        run.host.hold_presence()
+    paths = {"metrics": "/metrics"} if metrics else {}
+    with listening(entrypoint, health_port, health_address, quiet=run.quiet, **paths):
+        entrypoint.keep_trying(lambda: _bring_up(run))
         code = child.attend(path, command, started=entrypoint.started)
         entrypoint.ended(code)
     return code
+
+
+def _bring_up(run: Invocation) -> None:
+    _pass(run)
+    run.host.hold_presence()
 
 
 def _pass(run: Invocation) -> MigrationReport:
