@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import subprocess
 import sys
 import uuid
 from contextlib import ExitStack
@@ -11,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from corehost import __version__
 from corehost.embedded import LocalPostgres, find_bindir
 from corpora.family import Family, names
-from corpora.installing import CannotInstall, environment_of
+from corpora.installing import ROOT, CannotInstall, environment_of
 from corpora.results import VERSIONS, expected, keep, key, read, write_page
 from corpora.trial import Trial
 from support.processes import Processes
@@ -60,11 +62,27 @@ def _server(version: str) -> LocalPostgres:
     return LocalPostgres(directory, find_bindir(int(version)), temporary=True)
 
 
+def _state() -> str:
+    """corehost's version and the last commit of its sources, with a plus sign where they are others."""
+    try:
+        commit = _git("log", "-1", "--abbrev=10", "--format=%h", "--", "src")
+        changed = _git("status", "--porcelain", "--", "src")
+    except (OSError, subprocess.CalledProcessError):
+        return __version__
+    return f"{__version__} {commit}{'+' if changed else ''}"
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def _tried(family: Family, version: str, server: LocalPostgres, cache: Path) -> dict[str, Any]:
     found: dict[str, Any] = {
         "definition": family.definition,
         "measured": datetime.now(UTC).strftime("%Y-%m-%d"),
         "python": platform.python_version(),
+        "corehost": _state(),
     }
     try:
         python = environment_of(family, cache)

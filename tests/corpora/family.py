@@ -3,10 +3,10 @@
 ``alone``: packages, pinned, that are installed without their dependencies; ``with_dependencies``: those that
 need them; ``beside``: what the revision files import besides. ``[corehost]`` is the host's ``corehost.toml``;
 ``added`` says in words what it had to add. ``[stock]`` is what Alembic alone has to be told: with
-``graph = "one"`` all branches are in one graph, ``context`` names a context manager to run in. ``fails`` says
-why a family is not expected to run, on the PostgreSQL versions of ``fails_on`` where they are named;
-``differs`` why its schema is not expected to be the same. ``includes`` names families that this one hosts in
-one database.
+``graph = "one"`` all branches are in one graph, ``targets`` are upgraded to one after the other, ``context``
+names a context manager to run in. ``fails`` says why a family is not expected to run, on the PostgreSQL
+versions of ``fails_on`` where they are named; ``differs`` why its schema is not expected to be the same.
+``includes`` names families that this one hosts in one database.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ unchanged: `nox -s corpora`. Each family is a file in `tests/corpora/families`: 
 For each family and each PostgreSQL version, four processes of `corehost migrate` start at once on an empty
 database and all end well, together they apply each revision once, and a fifth finds nothing to do. Then
 `pg_dump --schema-only` of that database, version tables aside, equals that of one where Alembic alone,
-without corehost and without the package's own `env.py`, ran the same trees. Seconds are of one process each
-on an empty database, from its start to its end, imports included: corehost / Alembic alone.
+without corehost and without the package's own `env.py`, ran the same trees; and `corehost adopt` takes that
+one over, after which `corehost check` finds nothing to do. Seconds are of one process each on an empty
+database, from its start to its end, imports included: corehost / Alembic alone.
 
 """
 _FAILING = """
@@ -70,7 +72,7 @@ def rendered(results: Results) -> str:
     failed = [family for family in families if family.fails and not family.fails_on]
     ran = [family for family in families if family not in failed]
     heads = [f"PostgreSQL {version}, seconds" for version in VERSIONS]
-    lines = [_row(["family", "packages", "revisions", "schema", "what the host had to add", *heads])]
+    lines = [_row(["family", "packages", "revisions", "result", "what the host had to add", *heads])]
     lines += [_row(["---"] * (5 + len(heads))), *(_row(_cells(family, results)) for family in ran)]
     text = _BEGINNING + "\n".join([*lines, "", _sum(ran, results), ""])
     if failed:
@@ -85,7 +87,7 @@ def _cells(family: Family, results: Results) -> Iterator[str]:
     good = [one for version, one in theirs.items() if version not in family.fails_on]
     yield family.name
     yield _packages(family)
-    yield " / ".join(dict.fromkeys(str(one.get("revisions", "?")) for one in good))
+    yield " / ".join(dict.fromkeys(map(_revisions, good)))
     yield _schema(family, good)
     yield family.added or "where the tree is"
     for version, one in theirs.items():
@@ -103,7 +105,8 @@ def _schema(family: Family, theirs: list[Mapping[str, Any]]) -> str:
     if outcomes == {"differs"} and family.differs:
         return family.differs
     reasons = {one["reason"].splitlines()[0] for one in theirs if one.get("outcome") == "fails"}
-    return "; ".join([" / ".join(sorted(outcomes)), *sorted(reasons)])
+    told = {"same": "same schema", "differs": "another schema"}
+    return "; ".join([" / ".join(told.get(one, one) for one in sorted(outcomes)), *sorted(reasons)])
 
 
 def _failure(family: Family, results: Results) -> Iterator[str]:
@@ -116,19 +119,30 @@ def _failure(family: Family, results: Results) -> Iterator[str]:
     yield "runs" if alone == {"runs"} else "not tried" if alone == {"not tried"} else "fails too"
 
 
+def _revisions(found: Mapping[str, Any]) -> str:
+    if not (stamped := found.get("stamped")):
+        return str(found.get("revisions", "?"))
+    run = found["revisions"] - stamped
+    return f"{run} run, {stamped} stamped" if run else f"{stamped} stamped"
+
+
 def _packages(family: Family) -> str:
-    packages = [package.replace("==", " ") for package in family.packages]
-    return ", ".join(packages) if len(packages) <= 8 else f"{len(packages)} packages"
+    if len(family.parts) > 1:
+        return f"the {len(family.packages)} of {len(family.parts)} families"
+    return ", ".join(package.replace("==", " ") for package in family.packages)
 
 
 def _sum(families: list[Family], results: Results) -> str:
     apart = [family for family in families if len(family.parts) == 1]
-    ran = [results.get(key(family.name, VERSIONS[0]), {}).get("revisions", 0) for family in apart]
+    ran = [results.get(key(family.name, VERSIONS[0]), {}) for family in apart]
+    revisions = sum(one.get("revisions", 0) - one.get("stamped", 0) for one in ran)
     packages = {package for family in apart for package in family.packages}
+    states = Counter(one["corehost"] for one in results.values() if "corehost" in one)
+    measured = ", ".join(f"{state} ({states[state]})" for state in sorted(states))
     return (
-        f"{len(packages)} packages in {len(apart)} families of their own, {sum(ran)} revisions applied on "
+        f"{len(packages)} packages in {len(apart)} families of their own, {revisions} revisions run on "
         f"PostgreSQL {VERSIONS[0]}. Seconds are of one run on two cores that others used too: they tell the "
-        "order of size."
+        f"order of size. corehost's version and commit, and how many results are of it: {measured or 'none'}."
     )
 
 

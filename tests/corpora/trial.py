@@ -1,4 +1,7 @@
-"""One family on one PostgreSQL server: four instances at once, a fifth, one alone, and stock Alembic."""
+"""One family on one PostgreSQL server: four instances at once, a fifth, one alone, and stock Alembic.
+
+What stock Alembic has left is then adopted.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,7 @@ class Trial:
             self._one("corehost", self._corehost, found)
             stock = self._one("stock", self._stock, found)
             difference = self._difference(stock, fleet)
+            found["adopted"] = self._adopted(stock)
             found |= {"outcome": "differs" if difference else "same", "reason": difference}
         except (Failed, AssertionError) as failure:
             found |= {"outcome": "fails", "reason": self._without_places(str(failure))}
@@ -72,14 +76,22 @@ class Trial:
         _well(again)
         if again.json()["applied"]:
             raise Failed("a fifth instance found something to do")
-        applied = "SELECT branch, revision FROM corehost.step WHERE outcome = 'applied'"
+        applied = "SELECT branch, revision, action FROM corehost.step WHERE outcome = 'applied'"
         with psycopg.connect(url) as connection:
             ledger = connection.execute(applied).fetchall()
         said = Counter((step["branch"], step["revision"]) for one in ended for step in one.json()["applied"])
-        if said != Counter(ledger):
+        if said != Counter((branch, revision) for branch, revision, _ in ledger):
             raise Failed("the instances did not apply each revision once")
-        theirs = [branch for branch, _ in ledger if branch != "corehost"]
-        return {"revisions": len(theirs), "branches": len(set(theirs))}
+        theirs = Counter(action for branch, _, action in ledger if branch != "corehost")
+        branches = {branch for branch, *_ in ledger} - {"corehost"}
+        return {"revisions": theirs.total(), "stamped": theirs["bootstrap"], "branches": len(branches)}
+
+    def _adopted(self, url: str) -> int:
+        """What Alembic alone has migrated is taken over, and nothing is pending: how many revisions."""
+        adopted = self._corehost(url, "adopt", "--yes").wait(PATIENCE)
+        _well(adopted)
+        _well(self._corehost(url, "check").wait(PATIENCE))
+        return sum(len(branch["applied"]) for branch in adopted.json()["branches"])
 
     def _one(self, who: str, start: Callable[[str], Process], found: dict[str, Any]) -> str:
         """A process of its own on an empty database, whose seconds are noted."""
@@ -95,13 +107,15 @@ class Trial:
         ended = self._stock(self._database()).wait(PATIENCE)
         return "runs" if ended.returncode == 0 else self._without_places(_last_line(ended.stderr))
 
-    def _corehost(self, url: str) -> Process:
-        return self._start("-m", "corehost", "migrate", "--json", "--config", "corehost.toml", database=url)
+    def _corehost(self, url: str, *command: str) -> Process:
+        told = (*(command or ("migrate",)), "--json", "--config", "corehost.toml")
+        return self._start("-m", "corehost", *told, database=url)
 
     def _stock(self, url: str) -> Process:
-        return self._start(str(_STOCK), "family", url, "parts.json")
+        # some modules that a host writes ask the environment for it
+        return self._start(str(_STOCK), "family", url, "parts.json", database=url)
 
-    def _start(self, *arguments: str, database: str | None = None) -> Process:
+    def _start(self, *arguments: str, database: str) -> Process:
         # packages that write files at home write them here
         extra = {"HOME": str(self.place), "XDG_CONFIG_HOME": str(self.place / "config")}
         command = [self.python, *arguments]

@@ -24,17 +24,6 @@ def jupyterhub(connection: sa.Connection) -> None:
     Base.metadata.create_all(connection)
 
 
-def mlflow(connection: sa.Connection) -> None:
-    from mlflow.store.db.base_sql_model import Base
-    from mlflow.store.model_registry.dbmodels import models as registry
-    from mlflow.store.tracking.dbmodels import models as tracking
-
-    assert registry.Base is Base
-    assert tracking.Base is Base
-
-    Base.metadata.create_all(connection)
-
-
 def tiled_catalog(connection: sa.Connection) -> None:
     from tiled.catalog.orm import Base
 
@@ -45,3 +34,15 @@ def tiled_authn(connection: sa.Connection) -> None:
     from tiled.authn_database.orm import Base
 
     Base.metadata.create_all(connection)
+
+
+def rucio(connection: sa.Connection) -> None:
+    from rucio.db.sqla.models import BASE
+
+    BASE.metadata.create_all(connection)
+
+
+def privacyidea(connection: sa.Connection) -> None:
+    from privacyidea.models import db
+
+    db.metadata.create_all(connection)

@@ -1,7 +1,8 @@
 """Runs a family's trees with Alembic, each schema's in ``public``, which then gets the schema's name.
 
 It gets no ``extra_edges``: Alembic fails (KeyError) in its version table where a revision depends on another
-and on that one's ancestor, as Invenio's do when they find each other's packages importable.
+and on that one's ancestor, as Invenio's do when they find each other's packages importable. ``targets`` say
+what is upgraded first in their place.
 """
 
 import importlib
@@ -34,7 +35,7 @@ def upgrade_family(engine, parts):
                         connection.exec_driver_sql(f'CREATE EXTENSION IF NOT EXISTS "{name}"')
                 for graph in [theirs] if stock.get("graph") == "one" else [[tree] for tree in theirs]:
                     with engine.connect() as connection:
-                        upgrade(connection, graph)
+                        upgrade(connection, graph, stock.get("targets"))
                 if schema != "public":
                     rename_public(engine, schema, extensions)
 
@@ -61,7 +62,7 @@ def in_order(found):
     return ordered
 
 
-def upgrade(connection, graph):
+def upgrade(connection, graph, targets):
     first = graph[0]
     x_arguments = first.get("x_arguments", {})
     config = Config(cmd_opts=Namespace(x=[f"{key}={value}" for key, value in x_arguments.items()]))
@@ -88,8 +89,9 @@ def upgrade(connection, graph):
         with connection.begin():
             imported(first["bootstrap"])(connection)
         command.stamp(config, first["target"])
-    else:
-        command.upgrade(config, first["target"])
+        return
+    for target in targets or [first["target"]]:
+        command.upgrade(config, target)
 
 
 def versions(tree):
