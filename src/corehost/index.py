@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from corehost.core.branch import Branch
 from corehost.core.namespace import Namespace
 from corehost.core.settings import Settings
 from corehost.core.version import VERSION
@@ -73,6 +74,8 @@ def keep(installation: Installation) -> Path | None:
     """
     if installation.skipped:
         return None  # every start is to say that a plugin is left out
+    if any(tree.branch.sourceless for tree in installation.graph.trees.values()):
+        return None  # nobody looks into the folders that Python compiles into
     sources = _sources(installation)
     with contextlib.suppress(OSError, RuntimeError):
         digest, newest = _digest(sources)
@@ -108,9 +111,16 @@ def _sources(installation: Installation) -> dict[str, Any]:
         "path": sys.path,
         "names": sorted(installation.packages),
         "modules": sorted(installation.modules),
-        "scripts": sorted({os.path.realpath(branch.script_location) for branch in branches}),
+        "scripts": sorted({os.path.realpath(place) for b in branches for place in _scripts(b)}),
         "folders": sorted(folders.items()),
     }
+
+
+def _scripts(branch: Branch) -> Iterator[Path]:
+    """The folders in which ``versions`` may come or go."""
+    yield branch.script_location
+    for place in branch.locations:
+        yield place.parent if place.name in _VERSIONS else place
 
 
 def _digest(sources: Mapping[str, Any]) -> tuple[str, float]:

@@ -73,7 +73,7 @@ class Installation:
     def packages(self) -> frozenset[str]:
         """The top-level packages that were looked up to find all this out."""
         specs = [found.spec for found in self.discovery.found if found.spec is not None]
-        named = [spec.migrations for spec in specs if spec.migrations] + [self.settings.core or ""]
+        named = [place for spec in specs for place in spec.places] + [self.settings.core or ""]
         modules = [*self.settings.hooks, *self.settings.hookspecs]
         modules += [(found.origin.entry_point or "").rpartition(" = ")[2] for found in self.discovery.found]
         return frozenset(name.partition(":")[0].partition(".")[0] for name in (*named, *modules) if name)

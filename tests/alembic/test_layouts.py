@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import compileall
-import py_compile
 import shutil
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +16,8 @@ from corehost.alembic.scripts import script_directory
 from corehost.core.branch import Branch
 from corehost.core.errors import RevisionFileError
 from corehost.core.tree import BranchTree
-from support.finding import complaint, find
+from support.finding import PLUGINS, find
+from support.packages import spec, write_plugin
 from support.revision_files import header
 
 UPGRADE = "\n\ndef upgrade():\n    return 'upgraded'\n"
@@ -40,7 +39,7 @@ def lay(site: Path, monkeypatch: pytest.MonkeyPatch) -> Lay:
     return write
 
 
-def mounted(migrations: str, **given: object) -> Branch:
+def mounted(migrations: str | list[str], **given: object) -> Branch:
     """The branch that a mount of that place gives."""
     (branch,) = find(mounts={"shop": {"migrations": migrations, **given}}).branches
     return branch
@@ -101,11 +100,35 @@ def test_an_empty_folder_is_a_tree_without_revisions(site: Path, lay: Lay) -> No
     assert read_tree(mounted("layout_g:migrations")) == ()
 
 
-def test_a_list_of_folders_is_refused() -> None:
-    """A branch has one place; several in one package are nested folders, or mounts of their own."""
-    with pytest.raises(ConfigurationError, match=r"mounts\.shop\.migrations") as caught:
-        Settings(mounts={"shop": {"migrations": ["layout_h:one", "layout_h:two"]}})
-    assert "text" in str(caught.value)
+def test_several_version_locations_are_one_tree(lay: Lay) -> None:
+    """A list names folders that nothing but their revisions binds, of one package or of several."""
+    lay("layout_h/migrations/versions/r1.py")
+    lay("layout_h/more/r2.py")
+    lay("layout_l/migrations/versions/r3.py")
+    places = ["layout_h:migrations", "layout_h:more", "layout_l:migrations/versions"]
+    assert upgraded(mounted(places)) == ["r1", "r2", "r3"]
+
+
+def test_a_plugin_may_name_several_version_locations(site: Path, lay: Lay) -> None:
+    """PluginSpec takes what a mount takes."""
+    places = ("layout_m:one", "layout_m:two")
+    write_plugin(
+        site,
+        "layout_m",
+        spec_source=spec("layout_m", migrations=places),
+        entry_points={PLUGINS: {"layout_m": "layout_m.corehost_plugin"}},
+    )
+    lay("layout_m/one/r1.py")
+    lay("layout_m/two/r2.py")
+    (branch,) = find().branches
+    assert upgraded(branch) == ["r1", "r2"]
+
+
+@pytest.mark.parametrize("migrations", [[], ["layout_h:one", 2], 3])
+def test_what_names_no_folder_is_refused(migrations: object) -> None:
+    """An empty list would be a branch without a place."""
+    with pytest.raises(ConfigurationError, match=r"mounts\.shop\.migrations"):
+        Settings(mounts={"shop": {"migrations": migrations}})
 
 
 def test_compiled_files_beside_no_source_are_run(site: Path, lay: Lay) -> None:
@@ -120,23 +143,46 @@ def test_compiled_files_beside_no_source_are_run(site: Path, lay: Lay) -> None:
     assert upgraded(mounted("layout_i:migrations")) == ["r1", "r2"]
 
 
-def test_compiled_files_in_a_cache_are_refused_where_they_are_asked_for(site: Path, lay: Lay) -> None:
-    """With ``sourceless`` Alembic takes those of any Python; here they have to lie in the folder itself."""
+@pytest.fixture
+def cached(site: Path, lay: Lay) -> Path:
+    """The cache of a folder with one revision that has its source, and one that has not."""
     lay("layout_j/migrations/versions/r1.py")
-    source = site / "layout_j/migrations/versions/r1.py"
-    cache = source.parent / "__pycache__"
-    py_compile.compile(str(source), str(cache / f"r1.{sys.implementation.cache_tag}.pyc"))
-    source.unlink()
-    with pytest.raises(RevisionFileError, match="what is in __pycache__ is not read") as caught:
+    lay("layout_j/migrations/versions/r2.py")
+    versions = site / "layout_j/migrations/versions"
+    assert compileall.compile_dir(versions, quiet=2)
+    (versions / "r1.py").unlink()
+    return versions / "__pycache__"
+
+
+@pytest.mark.usefixtures("cached")
+def test_compiled_files_in_a_cache_are_run_where_they_are_asked_for() -> None:
+    """Alembic's option ``sourceless``: what Python has compiled counts where its source is gone."""
+    assert upgraded(mounted("layout_j:migrations", options={"sourceless": "true"})) == ["r1", "r2"]
+
+
+@pytest.mark.usefixtures("cached")
+@pytest.mark.parametrize("options", [{}, {"sourceless": "false"}])
+def test_compiled_files_in_a_cache_are_left_alone(options: dict[str, str]) -> None:
+    """They may be what is left of a revision that is gone."""
+    assert [one.revision for one in read_tree(mounted("layout_j:migrations", options=options))] == ["r2"]
+
+
+def test_compiled_files_of_another_python_are_refused(cached: Path) -> None:
+    """Alembic would try them, and fail with a bad magic number."""
+    (cached.parent / "r2.py").unlink()
+    for file in cached.glob("*.pyc"):
+        file.rename(file.with_name(f"{file.name.partition('.')[0]}.cpython-27.pyc"))
+    with pytest.raises(RevisionFileError, match="is of another Python") as caught:
         read_tree(mounted("layout_j:migrations", options={"sourceless": "true"}))
-    assert "compileall -b" in (caught.value.hint or "")
+    assert "compile it" in (caught.value.hint or "")
 
 
-def test_a_zipped_package_is_refused(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alembic reads folders on disk, and so does corehost: one problem says so."""
+def test_a_zipped_package_is_run(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is taken out of the zip file; what the revisions import comes from there as ever."""
+    source = header("r1") + "\nfrom layout_k.words import upgraded\n\ndef upgrade():\n    return upgraded\n"
     with zipfile.ZipFile(site / "shop.zip", "w") as archive:
         archive.writestr("layout_k/__init__.py", "")
-        archive.writestr("layout_k/migrations/versions/r1.py", header("r1"))
+        archive.writestr("layout_k/words.py", "upgraded = 'upgraded'")
+        archive.writestr("layout_k/migrations/versions/r1.py", source)
     monkeypatch.syspath_prepend(site / "shop.zip")
-    said = complaint("shop", mounts={"shop": {"migrations": "layout_k:migrations"}})
-    assert "the package 'layout_k' is not in a folder on disk" in said
+    assert upgraded(mounted("layout_k:migrations")) == ["r1"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import os
+import subprocess
 import sys
+import textwrap
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -212,13 +215,71 @@ def test_a_file_is_no_folder(site: Path) -> None:
     assert "is not there" in reason("shop:migrations")
 
 
-def test_a_package_in_a_zip_file_is_told_so(site: Path, on_path: Paths) -> None:
-    """Alembic reads folders on disk."""
-    with zipfile.ZipFile(site / "shop.zip", "w") as archive:
-        archive.writestr("shop/__init__.py", "")
-        archive.writestr("shop/migrations/0001.py", "")
-    on_path(site / "shop.zip")
-    assert "the package 'shop' is not in a folder on disk" in reason("shop:migrations")
+@pytest.fixture
+def archive(site: Path, on_path: Paths) -> Path:
+    """A zip file on sys.path with a package that has migrations, deep and not."""
+    path = site / "shop.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.writestr("shop/__init__.py", "")
+        opened.writestr("shop/migrations/0001.py", "first")
+        opened.writestr("shop/plugins/__init__.py", "")
+        opened.writestr("shop/plugins/users/__init__.py", "")
+        opened.writestr("shop/plugins/users/db/versions/0001.py", "users'")
+    on_path(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("location", "file", "content"),
+    [
+        ("shop:migrations", "0001.py", "first"),
+        ("shop:plugins/users/db", "versions/0001.py", "users'"),
+        ("shop.plugins.users:db", "versions/0001.py", "users'"),
+    ],
+)
+@pytest.mark.usefixtures("archive")
+def test_a_folder_is_taken_out_of_a_zip_file(location: str, file: str, content: str) -> None:
+    """It is on disk while this process lives, for nobody but this user, without importing the package."""
+    found = locate(location)
+    assert (found / file).read_text() == content
+    assert found == locate(location)
+    assert "shop" not in sys.modules
+
+
+def test_another_zip_file_of_that_name_is_another_one(archive: Path) -> None:
+    """What an upgrade has put in its place is taken out anew."""
+    before = locate("shop:migrations")
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("shop/migrations/0002.py", "second")
+    importlib.invalidate_caches()
+    assert sorted(file.name for file in locate("shop:migrations").iterdir()) == ["0001.py", "0002.py"]
+    assert sorted(file.name for file in before.iterdir()) == ["0001.py"]
+
+
+def test_what_was_taken_out_is_removed_at_the_end(archive: Path) -> None:
+    """Nothing is left behind, and a forked child that ends takes nothing from its parent."""
+    code = """
+        import os, sys
+        from corehost.discovery.locate import locate
+        found = locate("shop:migrations")
+        if os.fork() == 0:
+            sys.exit()
+        os.wait()
+        print(found, found.is_dir())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    env = {**os.environ, "PYTHONPATH": str(archive)}
+    said = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    place, was_there = said.split()
+    assert was_there == "True"
+    assert not Path(place).exists()
+
+
+@pytest.mark.usefixtures("archive")
+def test_a_folder_that_the_zip_file_has_not_is_told() -> None:
+    """The zip file stands where the folders of other packages would."""
+    assert "is not there; looked in" in reason("shop:migration")
+    assert "shop.zip/shop" in reason("shop:migration")
 
 
 def test_an_absolute_folder_is_refused(site: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,7 @@ from corehost.core.revision import Revision
 
 _LEGACY_NAME: Final = re.compile(r"([a-f0-9]+)\.py")
 _ILLEGAL: Final = frozenset("@-+:")
+_CACHED: Final = re.compile(rf"[^.]+\.{re.escape(sys.implementation.cache_tag or '')}\.pyc")
 _DECLARED: Final = re.compile(rb"^down_revision\b", re.MULTILINE)
 
 
@@ -41,14 +43,15 @@ def read_tree(branch: Branch) -> tuple[Revision, ...]:
 def revision_files(branch: Branch) -> tuple[str, ...]:
     """The real paths of a branch's revision files; the same file twice counts once.
 
-    A ``.pyc`` beside the sources whose ``.py`` is not there is one; what is in ``__pycache__`` is not. Raises
-    RevisionFileError for a folder that cannot be read, or whose revisions all lie where nobody looks.
+    A ``.pyc`` beside the sources whose ``.py`` is not there is one; with the option ``sourceless`` what this
+    Python has compiled into ``__pycache__`` is, too. Raises RevisionFileError for a folder that cannot be
+    read, or whose revisions all lie where nobody looks.
     """
     found: dict[str, None] = {}
     for location in branch.locations:
         root = os.path.realpath(location)
         try:
-            files = tuple(_files(root, branch.recursive))
+            files = tuple(_files(root, branch.recursive, branch.sourceless))
             if not files:
                 _look_deeper(root, branch)
             found.update(dict.fromkeys(files))
@@ -97,10 +100,11 @@ def as_revision(header: Header, path: str, branch: Branch) -> Revision:
     )
 
 
-def _files(folder: str, recursive: bool) -> Iterator[str]:
+def _files(folder: str, recursive: bool, sourceless: bool = False) -> Iterator[str]:
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     folders = []
+    names = {entry.name.partition(".")[0] for entry in entries}
     for entry in entries:
         path = entry.path
         if entry.is_symlink():
@@ -119,7 +123,21 @@ def _files(folder: str, recursive: bool) -> Iterator[str]:
     if recursive:
         for path in folders:
             if not path.endswith("__pycache__"):
-                yield from _files(path, recursive)
+                yield from _files(path, recursive, sourceless)
+    if sourceless:
+        yield from _compiled(os.path.join(folder, "__pycache__"), names)
+
+
+def _compiled(folder: str, but: Container[str]) -> Iterator[str]:
+    """What this Python has compiled, where nothing of that name lies beside the folder."""
+    if os.path.isdir(folder):
+        for name in sorted(os.listdir(folder)):
+            if (
+                _CACHED.fullmatch(name)
+                and not name.startswith("__init__")
+                and name.partition(".")[0] not in but
+            ):
+                yield os.path.join(folder, name)
 
 
 def _look_deeper(folder: str, branch: Branch) -> None:
@@ -134,11 +152,16 @@ def _look_deeper(folder: str, branch: Branch) -> None:
             where=where,
             hint="say recursive = true",
         )
-    if branch.options.get("sourceless") and os.path.isdir(os.path.join(folder, "__pycache__")):
+    cache = os.path.join(folder, "__pycache__")
+    if (
+        branch.sourceless
+        and os.path.isdir(cache)
+        and any(name.endswith(".pyc") for name in os.listdir(cache))
+    ):
         raise RevisionFileError(
-            "the folder has no revision file, and what is in __pycache__ is not read",
+            f"what lies in its __pycache__ is of another Python than {sys.implementation.cache_tag}",
             where=where,
-            hint="compile with python -m compileall -b, which puts the .pyc files into the folder itself",
+            hint="compile it with the Python that runs it",
         )
 
 

@@ -71,6 +71,11 @@ class Branch:
     """``"module:function"`` that makes the newest schema at once, where nothing is there yet."""
 
     @property
+    def sourceless(self) -> bool:
+        """Whether compiled files count as revision files wherever Python keeps them; Alembic's own option."""
+        return self.options.get("sourceless", "").strip().lower() in ("true", "yes", "on", "y", "t", "1")
+
+    @property
     def is_core(self) -> bool:
         """Whether this is the host application's own branch."""
         return self.name == CORE

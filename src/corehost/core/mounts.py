@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from corehost.core.errors import ConfigurationError, did_you_mean
-from corehost.core.setting_types import as_flag, as_table, as_text, as_text_table, as_texts
+from corehost.core.setting_types import as_flag, as_table, as_text, as_text_or_texts, as_text_table, as_texts
 from corehost.core.spec import name_problem
 
 _KEYS: Final[Mapping[str, Callable[[str, Any], Any]]] = MappingProxyType(
     {
-        "migrations": as_text,
+        "migrations": as_text_or_texts,
         "schema": as_text,
         "version_table": as_text,
         "target": as_text,

@@ -85,6 +85,15 @@ def as_texts(label: str, value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def as_text_or_texts(label: str, value: Any) -> str | tuple[str, ...]:
+    """A text, or a list of them that is not empty, as a tuple."""
+    if not _is_list(value):
+        return as_text(label, value)
+    if not value:
+        raise ConfigurationError(f"{label} is an empty list")
+    return as_texts(label, value)
+
+
 def as_edges(label: str, value: Any) -> tuple[tuple[str, str], ...]:
     """A list of pairs of texts."""
     if not _is_list(value):

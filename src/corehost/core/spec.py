@@ -26,8 +26,8 @@ class PluginSpec:
     """``[a-z][a-z0-9_]{0,39}``; also the branch, and the name of the entry point."""
     schema: str = ""
     """The PostgreSQL schema of its tables and its version table; by default the name."""
-    migrations: str | None = None
-    """``"package:folder"``, the folder that holds ``versions/`` or the revision files."""
+    migrations: str | tuple[str, ...] | None = None
+    """``"package:folder"``, the folder that holds ``versions/`` or the revision files; or several of them."""
     requires: tuple[str, ...] = ()
     """Plugins that must be installed and come first: ``"accounts"``, ``"accounts>=1.2,<3"``."""
     after: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class PluginSpec:
     """Modules imported before the branch's first step."""
 
     def __post_init__(self) -> None:
-        for name in _TUPLES:
+        for name in (*_TUPLES, "migrations"):
             if isinstance(value := getattr(self, name), list):
                 object.__setattr__(self, name, tuple(value))
         if not self.schema:
@@ -56,6 +56,11 @@ class PluginSpec:
             raise PluginError(
                 f"the plugin's PluginSpec is wrong: {'; '.join(problems)}", where=Where(branch=name)
             )
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The folders that ``migrations`` names."""
+        return (self.migrations,) if isinstance(self.migrations, str) else self.migrations or ()
 
 
 def name_problem(name: object) -> str | None:
@@ -75,8 +80,13 @@ def _problems(spec: PluginSpec) -> list[str]:
         return problems
     if problem := name_problem(spec.name) or schema_problem(spec.schema):
         problems.append(problem)
-    if spec.migrations is not None and not _LOCATION.fullmatch(spec.migrations):
-        problems.append(f"migrations {spec.migrations!r} is not 'package:folder'")
+    problems += [
+        f"migrations {place!r} is not 'package:folder'"
+        for place in spec.places
+        if not _LOCATION.fullmatch(place)
+    ]
+    if spec.migrations == ():
+        problems.append("migrations names no folder")
     if spec.metadata is not None and not _ATTRIBUTE.fullmatch(spec.metadata):
         problems.append(f"metadata {spec.metadata!r} is not 'module:attribute'")
     if not spec.target:
@@ -96,7 +106,7 @@ def _type_problems(spec: PluginSpec) -> list[str]:
     problems = []
     for item in fields(spec):
         value = getattr(spec, item.name)
-        if item.name in _TUPLES:
+        if item.name in _TUPLES or (item.name == "migrations" and isinstance(value, tuple)):
             if isinstance(value, str):
                 problems.append(f"{item.name} is a str; write ({value!r},)")
             elif not isinstance(value, tuple) or not all(isinstance(v, str) for v in value):

@@ -17,6 +17,7 @@ from corehost.core.settings import Settings
 from corehost.core.spec import PluginSpec, name_problem
 from corehost.discovery.distributions import owner_of
 from corehost.discovery.entry_points import Claim, Installed
+from corehost.discovery.foreign import declared_folders
 from corehost.discovery.found import Kind
 from corehost.discovery.guard import guarded
 from corehost.discovery.hooks import Hooks
@@ -107,7 +108,7 @@ def _claimed(name: str, claim: Claim, kind: Kind, mount: Mapping[str, Any], hook
     if problem := name_problem(name):
         return _wrong(bare, [PluginError(problem)])
     if kind == "migrations":
-        return _with_spec(bare, {"name": name, "migrations": claim.value}, mount)
+        return _with_spec(bare, {"name": name, "migrations": claim.value}, mount, claim)
     try:
         plugin = guarded(claim.entry_point.load, "it does not import")
     except PluginError as error:
@@ -171,7 +172,9 @@ def _core(settings: Settings, location: str, installed: Installed) -> Candidate:
     return _owned(replace(candidate, branch=branch), installed)
 
 
-def _with_spec(candidate: Candidate, said: Mapping[str, Any], mount: Mapping[str, Any]) -> Candidate:
+def _with_spec(
+    candidate: Candidate, said: Mapping[str, Any], mount: Mapping[str, Any], claim: Claim | None = None
+) -> Candidate:
     overrides = {key: value for key, value in mount.items() if key in SPEC_KEYS}
     try:
         spec = PluginSpec(**{**said, **overrides})
@@ -184,7 +187,10 @@ def _with_spec(candidate: Candidate, said: Mapping[str, Any], mount: Mapping[str
     if spec.migrations is None:
         return candidate
     try:
-        folder = locate(spec.migrations)
+        if claim is not None and "migrations" not in mount:
+            folders = list(declared_folders(claim.entry_point))
+        else:
+            folders = [locate(place) for place in spec.places]
     except PluginError as error:
         return _wrong(candidate, [error])
     branch = Branch(
@@ -193,8 +199,8 @@ def _with_spec(candidate: Candidate, said: Mapping[str, Any], mount: Mapping[str
             schema=spec.schema,
             version_table=spec.version_table or version_table_for(spec.name, spec.schema),
         ),
-        locations=revision_folders(folder),
-        script_location=folder,
+        locations=tuple(dict.fromkeys(place for folder in folders for place in revision_folders(folder))),
+        script_location=folders[0],
         origin=candidate.origin,
         requires=requires,
         after=spec.after,

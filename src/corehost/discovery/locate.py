@@ -5,32 +5,35 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from corehost.core.errors import PluginError, did_you_mean
 from corehost.discovery.guard import guarded
+from corehost.discovery.zipped import unzipped
 
 
 def locate(location: str) -> Path:
     """The absolute path of the folder that ``"package:folder"`` names.
 
     ``package`` may be dotted, a namespace package or an editable install; ``folder`` may lie deep, or be
-    left out. Of a package in several places, the first that has the folder counts. Raises PluginError that
-    says which part is missing.
+    left out. Of a package in several places, the first that has the folder counts; from a zip file it is
+    taken out, for as long as this process lives. Raises PluginError that says which part is missing.
     """
     package, _, folder = location.partition(":")
     if folder.startswith("/"):
         raise PluginError(f"{location!r} names a folder that is not inside its package")
     search = _search_path(package)
     places = _folders(search)
-    if not places:
-        raise PluginError(f"the package {package!r} is not in a folder on disk: {', '.join(search)}")
     for place in places:
         if (path := place / folder).is_dir():
             return path
+    for name in search:
+        if (found := _from_zip(name, folder)) is not None:
+            return found
     raise PluginError(
-        f"the folder {folder!r} of {location!r} is not there; looked in {', '.join(map(str, places))}",
+        f"the folder {folder!r} of {location!r} is not there; looked in {', '.join(search)}",
         hint=_closest(folder, places),
     )
 
@@ -39,6 +42,13 @@ def revision_folders(script_location: Path) -> tuple[Path, ...]:
     """The folders that hold the revision files: ``versions/`` where there is one, else the folder itself."""
     versions = script_location / "versions"
     return (versions if versions.is_dir() else script_location,)
+
+
+def _from_zip(place: str, folder: str) -> Path | None:
+    try:
+        return unzipped(place, folder)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise PluginError(f"the zip file of {place} cannot be read: {error}") from error
 
 
 def _search_path(package: str) -> list[str]:
