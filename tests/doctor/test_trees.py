@@ -49,21 +49,17 @@ def test_nested_folders(importable: Path) -> None:
 
 
 def test_folders_that_are_linked_are_one_tree(importable: Path) -> None:
-    """Two folders of which one follows the other's revisions are mounted by the folder around them."""
-    files = {f"db/{one[0]}/{one}.py": text for one, text in revisions("a1", "b1").items()}
-    package(importable, {}, files=files)
-    report = only_tree(examine("guestbook"))
-    assert report.mount == {"migrations": "guestbook:db", "recursive": True}
-    assert report.verdict == "hosts with"
-
-
-def test_linked_folders_with_other_modules_between(importable: Path) -> None:
-    """A folder around them that holds more than revisions is refused, naming what is no revision."""
-    files = {f"db/{one[0]}/{one}.py": text for one, text in revisions("a1", "b1").items()}
-    package(importable, {}, files={**files, "db/models.py": "x = 1\n"})
-    report = only_tree(examine("guestbook"))
-    assert report.verdict == "refuses"
-    assert "wrong-header" in codes(report)
+    """Folders of which one follows the other's revisions are mounted together, whatever lies between them."""
+    ids = revisions("a1", "b1", "c1")
+    files = {f"db/{one[0]}/{one}.py": text for one, text in ids.items()}
+    package(importable, {}, files={**files, "db/models.py": "x = 1\n", "e/e1.py": revision_source("e1")})
+    linked, alone = examine("guestbook").trees
+    assert linked.mount == {"migrations": ("guestbook:db/a", "guestbook:db/b", "guestbook:db/c")}
+    assert (linked.verdict, codes(linked), linked.revisions) == ("hosts", {"several-folders"}, 3)
+    assert alone.mount == {"migrations": "guestbook:e"}
+    assert 'migrations = ["guestbook:db/a", "guestbook:db/b", "guestbook:db/c"]' in as_toml(
+        examine("guestbook")
+    )
 
 
 def test_revisions_beside_versions_are_missed(importable: Path) -> None:
@@ -223,13 +219,29 @@ def test_sourceless(importable: Path) -> None:
     assert report.heads == ("0001",)
 
 
-def test_zipped(tmp_path: Path, site: Path) -> None:
-    """What lies in a zip file is looked at, and refused."""
+@pytest.fixture
+def archive(tmp_path: Path, site: Path) -> Path:
+    """A zip file with the package in it, whose folder is nowhere else."""
     package(site)
-    wheel = shutil.make_archive(str(tmp_path / "guestbook"), "zip", site)
-    report = only_tree(examine(wheel))
-    assert "zipped" in codes(report)
-    assert (report.verdict, report.heads) == ("refuses", ("0001",))
+    made = shutil.make_archive(str(tmp_path / "guestbook"), "zip", site)
+    shutil.rmtree(site)
+    return Path(made)
+
+
+def test_a_wheel_is_judged_as_what_it_installs(archive: Path) -> None:
+    """That it lies in a zip file now is no matter."""
+    wheel = archive.rename(archive.with_suffix(".whl"))
+    report = only_tree(examine(str(wheel)))
+    assert codes(report) == {"not-importable"}
+    assert (report.verdict, report.migrations, report.heads) == ("hosts", "guestbook:migrations", ("0001",))
+
+
+def test_zipped(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is imported from a zip file is hosted."""
+    monkeypatch.syspath_prepend(str(archive))
+    report = only_tree(examine(str(archive)))
+    assert codes(report) == {"zipped"}
+    assert (report.verdict, report.migrations, report.heads) == ("hosts", "guestbook:migrations", ("0001",))
 
 
 TWO_LINES = {

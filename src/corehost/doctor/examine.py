@@ -17,7 +17,7 @@ from corehost.core.tree import BranchTree
 from corehost.discovery.locate import revision_folders as locations_of
 from corehost.doctor import imported
 from corehost.doctor.environment import Environment
-from corehost.doctor.location import Location, branch_names, locate_in
+from corehost.doctor.location import Location, branch_names, locate_in, named
 from corehost.doctor.model import Finding, PackageReport, TreeReport
 from corehost.doctor.mount import mount_of
 from corehost.doctor.neighbours import PLUGINS, Declared, Neighbours, declared
@@ -55,7 +55,8 @@ def examine(name: str) -> PackageReport:
 def _examined(subject: Subject) -> PackageReport:
     folders = revision_folders(subject.folders)
     trees = group({folder: [read(file) for file in files] for folder, files in folders.items()})
-    places = [locate_in(tree.folder, subject.folders) for tree in trees]
+    located = [[locate_in(folder, subject.folders) for folder in tree.folders] for tree in trees]
+    places = [first for first, *_ in located]
     claims = {claim.folder: claim for claim in declared(subject.entry_points)}
     claimed = [claims.get(Path(tree.folder).resolve()) for tree in trees]
     names = [
@@ -64,8 +65,8 @@ def _examined(subject: Subject) -> PackageReport:
     ]
     neighbours = Neighbours()
     checks = [
-        _Check(tree, place, name, claim, subject)
-        for tree, place, name, claim in zip(trees, places, names, claimed, strict=True)
+        _Check(tree, places, name, claim, subject)
+        for tree, places, name, claim in zip(trees, located, names, claimed, strict=True)
     ]
     reports = [check.report(checks, neighbours) for check in checks]
     return PackageReport(
@@ -79,19 +80,26 @@ def _examined(subject: Subject) -> PackageReport:
 class _Check:
     """One tree, looked at."""
 
-    def __init__(self, tree: Tree, location: Location, name: str, claim: Declared | None, subject: Subject):
+    def __init__(
+        self,
+        tree: Tree,
+        locations: Sequence[Location],
+        name: str,
+        claim: Declared | None,
+        subject: Subject,
+    ):
         self.name = name
         self.tree = tree
-        self._location = location
+        self._location = locations[0]
+        self._named = named(locations)
         self._claim = claim
         self._subject = subject
-        folder = Path(tree.folder)
         schema = name
         self._branch = Branch(
             name=name,
             namespace=Namespace(schema=schema, version_table=version_table_for(name, schema)),
-            locations=locations_of(folder),
-            script_location=folder,
+            locations=tuple(place for folder in tree.folders for place in locations_of(Path(folder))),
+            script_location=Path(tree.folder),
             recursive=tree.recursive,
         )
         self._files, self._split = self._as_corehost_reads()
@@ -103,7 +111,9 @@ class _Check:
         """All that is found of it."""
         findings = [*self._findings(checks, neighbours)]
         findings.sort(key=lambda finding: _GRAVITY.index(finding.severity))
-        migrations = self._claim.value if self._claim is not None else str(self._location)
+        # what an entry point says is enough where it is all that there is
+        said = self._claim is not None and len(self.tree.folders) == 1
+        migrations = self._claim.value if self._claim is not None and said else self._named
         return TreeReport(
             name=self.name,
             folder=self.tree.folder,
@@ -114,7 +124,7 @@ class _Check:
             labels=tuple(sorted(self.shape.labels)),
             findings=tuple(findings),
             mount=mount_of(self.name, migrations, self.tree.recursive, findings),
-            group=self._claim.group if self._claim is not None else None,
+            group=self._claim.group if self._claim is not None and said else None,
         )
 
     def _as_corehost_reads(self) -> tuple[tuple[RevisionFile, ...], tuple[str, ...]]:
@@ -168,13 +178,18 @@ class _Check:
             yield from self._linked()
 
     def _placed(self) -> Iterator[Finding]:
-        if is_zipped(self.tree.folder):
-            message = "it lies in a zip file, and corehost reads folders: install it unpacked"
-            yield Finding(severity="error", code="zipped", message=message, file=self.tree.folder)
-        elif not self._location.importable:
+        if not self._location.importable:
             package, root = self._location.package, self._location.root
             message = f"{package} is not importable here: install it, or put {root} on PYTHONPATH"
             yield Finding(severity="warning", code="not-importable", message=message)
+        elif is_zipped(self.tree.folder):
+            message = "it lies in a zip file, and is taken out of it anew by each process"
+            yield Finding(severity="info", code="zipped", message=message, file=self.tree.folder)
+        if len(self.tree.folders) > 1:
+            message = (
+                f"its revisions lie in {len(self.tree.folders)} folders, which are linked with each other"
+            )
+            yield Finding(severity="info", code="several-folders", message=message)
         if self._split:
             message = (
                 f"its revisions lie in several folders, and {self.tree.folder} as `migrations` misses "
@@ -183,7 +198,7 @@ class _Check:
             yield Finding(severity="error", code="split", message=message, file=self._split[0])
         if self.tree.recursive:
             yield Finding(severity="info", code="nested", message="its revisions lie in nested folders")
-        if self._claim is not None:
+        if self._claim is not None and len(self.tree.folders) == 1:
             message = (
                 f"its distribution declares it in the entry-point group {self._claim.group}: "
                 "name that in `migration_groups`, and no mount is needed"

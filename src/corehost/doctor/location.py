@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from corehost.core.namespace import schema_problem
 from corehost.core.spec import name_problem
 from corehost.discovery.locate import extends_its_path
 from corehost.doctor.subject import is_importable, project
+from corehost.doctor.walk import archive_of, is_package
 
 _USUAL = frozenset(
     ("alembic", "alembic_migrations", "db", "database", "migration", "migrations", "src", "versions")
@@ -38,15 +39,12 @@ class Location:
         return is_importable(self.root, self.package)
 
 
-def locate_in(
-    folder: str, roots: Sequence[Path], is_package: Callable[[Path], bool] | None = None
-) -> Location:
+def locate_in(folder: str, roots: Sequence[Path]) -> Location:
     """The package around a folder that was found below one of the roots."""
-    has_init = is_package or (lambda place: (place / "__init__.py").is_file())
     path = Path(folder)
-    chain = [place for place in (path, *path.parents) if has_init(place)]
+    chain = [place for place in (path, *path.parents) if is_package(place)]
     first = chain[0] if chain else path
-    while has_init(first.parent):
+    while is_package(first.parent):
         first = first.parent
     if len(chain) > 1 and extends_its_path(first):
         first = next((place for place in reversed(chain) if not extends_its_path(place)), first)
@@ -58,8 +56,16 @@ def locate_in(
     return Location(root=root, package=".".join(inside), folder=folder)
 
 
+def named(locations: Sequence[Location]) -> str | tuple[str, ...]:
+    """What a mount's ``migrations`` says of a tree's folders."""
+    texts = tuple(map(str, locations))
+    return texts if len(texts) > 1 else texts[0]
+
+
 def _root(first: Path, roots: Sequence[Path]) -> Path:
     """The folder that the outermost package is imported from: above namespace packages."""
+    if (archive := archive_of(first)) is not None:
+        return archive
     for place in first.parents:
         if all(part.isidentifier() for part in first.relative_to(place).parts) and any(
             place.glob("*.dist-info")

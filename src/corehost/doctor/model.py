@@ -13,14 +13,14 @@ Verdict = Literal["hosts", "hosts with", "refuses"]
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Neighbour:
     """Another tree that one needs."""
 
     name: str
     """The name of its branch."""
-    migrations: str
-    """Its folder as ``"package:folder"``."""
+    migrations: str | tuple[str, ...]
+    """Its folder as ``"package:folder"``, or several."""
     group: str | None = None
     """The entry-point group that declares it."""
     recursive: bool = False
@@ -56,9 +56,9 @@ class TreeReport:
     name: str
     """A name for its branch."""
     folder: str
-    """The folder that ``migrations`` names."""
-    migrations: str
-    """The same as ``"package:folder"``."""
+    """The folder that ``migrations`` names, the first of several."""
+    migrations: str | tuple[str, ...]
+    """The same as ``"package:folder"``, or several."""
     revisions: int
     """How many it has."""
     heads: tuple[str, ...]

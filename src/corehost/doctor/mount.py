@@ -12,7 +12,9 @@ from corehost.doctor.model import Finding, PackageReport
 _DEFAULT_GROUPS = ("corehost.migrations",)
 
 
-def mount_of(name: str, migrations: str, recursive: bool, findings: Iterable[Finding]) -> Mapping[str, Any]:
+def mount_of(
+    name: str, migrations: str | tuple[str, ...], recursive: bool, findings: Iterable[Finding]
+) -> Mapping[str, Any]:
     """The keys of a mount: lists are joined, of other keys that differ the first counts."""
     mount: dict[str, Any] = {"migrations": migrations}
     if recursive:
@@ -62,11 +64,12 @@ def as_text(report: PackageReport) -> str:
         sizes = (("revision", tree.revisions), ("head", len(tree.heads)), ("base", len(tree.bases)))
         size = ", ".join(_count(number, what) for what, number in sizes)
         labels = f", labels {', '.join(tree.labels)}" if tree.labels else ""
-        lines += [f"{tree.name}: {tree.verdict}", f"  {tree.migrations}: {size}{labels}"]
+        places = tree.migrations if isinstance(tree.migrations, str) else ", ".join(tree.migrations)
+        lines += [f"{tree.name}: {tree.verdict}", f"  {places}: {size}{labels}"]
         for message, found in _alike(tree.findings).items():
-            places = sorted({_place(finding, tree.folder) for finding in found} - {""})
-            more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-            where = f" ({places[0]}){more}" if places else ""
+            files = sorted({_place(finding, tree.folder) for finding in found} - {""})
+            more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
+            where = f" ({files[0]}){more}" if files else ""
             text = f"{found[0].severity}: {message}{where} [{found[0].code}]"
             lines += textwrap.wrap(
                 text,

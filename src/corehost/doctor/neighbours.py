@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from corehost.discovery.entry_points import installed
-from corehost.doctor.location import branch_names, locate_in
+from corehost.doctor.location import branch_names, locate_in, named
 from corehost.doctor.model import Neighbour
 from corehost.doctor.revision_file import read
 from corehost.doctor.subject import entry_points_of, is_there, places_of
@@ -19,7 +19,7 @@ from corehost.doctor.trees import Tree, group
 from corehost.doctor.walk import revision_folders
 
 _LOOKS_LIKE = re.compile(r"alembic|migration", re.IGNORECASE)
-_VALUE = re.compile(r"([A-Za-z_][\w.]*):([\w./-]+)")
+_VALUE = re.compile(r"([A-Za-z_][\w.]*)(?::([\w./-]+))?")
 _SHIPPED = re.compile(r"^((?!\.\.)[^,\n]*?(?:alembic|migrations?|versions))/[^,\n]*\.py,", re.MULTILINE)
 PLUGINS = "corehost.plugins"
 
@@ -58,7 +58,7 @@ def declared(entry_points: Iterable[Any]) -> Iterator[Declared]:
             continue
         if (match := _VALUE.fullmatch(entry.value)) is None:
             continue
-        if (folder := _folder(match[1], match[2])) is not None:
+        if (folder := _folder(match[1], match[2] or "")) is not None:
             name = re.sub(r"[-.]", "_", entry.name).lower()
             yield Declared(name=name, group=entry.group, value=entry.value, folder=folder)
 
@@ -89,7 +89,9 @@ class Neighbours:
                         name=claim.name, migrations=claim.value, group=claim.group, recursive=tree.recursive
                     )
                     found[neighbour] = _Known(neighbour=neighbour, folder=claim.folder, names=_names(tree))
-        return [found[neighbour] for neighbour in sorted(found, key=lambda one: (one.name, one.migrations))]
+        return [
+            found[neighbour] for neighbour in sorted(found, key=lambda one: (one.name, str(one.migrations)))
+        ]
 
     @cached_property
     def _shipped(self) -> list[_Known]:
@@ -102,12 +104,12 @@ class Neighbours:
             except (OSError, ValueError):
                 continue
             for tree in _trees(*(root / name for name in names)):
-                place = locate_in(tree.folder, [root])
+                places = [locate_in(folder, [root]) for folder in tree.folders]
                 neighbour = Neighbour(
-                    name=branch_names([place])[0], migrations=str(place), recursive=tree.recursive
+                    name=branch_names(places[:1])[0], migrations=named(places), recursive=tree.recursive
                 )
                 found.append(_Known(neighbour=neighbour, folder=Path(tree.folder), names=_names(tree)))
-        return sorted(found, key=lambda one: one.neighbour.migrations)
+        return sorted(found, key=lambda one: str(one.neighbour.migrations))
 
 
 def _trees(*folders: Path) -> tuple[Tree, ...]:
@@ -127,8 +129,9 @@ def _folder(package: str, inner: str) -> Path | None:
     top, *parts = package.split(".")
     if not is_there(top):
         return None
-    for place in places_of(top):
-        folder = Path(os.path.join(place, *parts, inner))
-        if folder.is_dir() and revision_folders([folder]):
-            return folder.resolve()
+    for name in dict.fromkeys((inner, inner.replace(".", "/"))):  # entry points have no slashes
+        for place in places_of(top):
+            folder = Path(os.path.join(place, *parts, name))
+            if folder.is_dir() and revision_folders([folder]):
+                return folder.resolve()
     return None

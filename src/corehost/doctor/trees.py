@@ -14,12 +14,17 @@ from corehost.doctor.revision_file import RevisionFile
 class Tree:
     """One migration tree."""
 
-    folder: str
-    """The folder that the mount names: what Alembic calls the script location."""
+    folders: tuple[str, ...]
+    """The folders that the mount names: what Alembic calls script location, or version locations."""
     recursive: bool
     """Whether its revisions lie in nested folders."""
     files: tuple[RevisionFile, ...]
     """Its revision files, sorted by path."""
+
+    @property
+    def folder(self) -> str:
+        """The first of its folders."""
+        return self.folders[0]
 
 
 def group(folders: Mapping[str, Sequence[RevisionFile]]) -> tuple[Tree, ...]:
@@ -28,14 +33,16 @@ def group(folders: Mapping[str, Sequence[RevisionFile]]) -> tuple[Tree, ...]:
     A folder in which nothing binds what a revision does, as beside a template of one, is none.
     """
     folders = {folder: files for folder, files in folders.items() if any(map(_may_be_revision, files))}
-    groups: dict[str, list[str]] = {}
+    scripts: dict[str, list[str]] = {}
     for folder in sorted(folders):
-        groups.setdefault(_script_location(folder, folders), []).append(folder)
-    for one, other in _linked(groups, folders):
-        if one in groups and other in groups and one != other:
-            members = groups.pop(one) + groups.pop(other)
-            groups.setdefault(os.path.commonpath([one, other]), []).extend(members)
-    return tuple(_tree(script, members, folders) for script, members in sorted(groups.items()))
+        scripts.setdefault(_script_location(folder, folders), []).append(folder)
+    together = {script: [script] for script in scripts}
+    for one, other in _linked(scripts, folders):
+        if (first := together[one]) is not (second := together[other]):
+            first += second
+            together.update(dict.fromkeys(second, first))
+    trees = {tuple(sorted(members)) for members in together.values()}
+    return tuple(_tree(tree, scripts, folders) for tree in sorted(trees))
 
 
 def _may_be_revision(file: RevisionFile) -> bool:
@@ -43,10 +50,15 @@ def _may_be_revision(file: RevisionFile) -> bool:
     return header is None or header.revision is not None or header.down_revision is not None
 
 
-def _tree(script: str, members: Sequence[str], folders: Mapping[str, Sequence[RevisionFile]]) -> Tree:
-    files = sorted((file for member in members for file in folders[member]), key=lambda file: file.path)
-    recursive = any(member not in (script, f"{script}/versions") for member in members)
-    return Tree(folder=script, recursive=recursive, files=tuple(files))
+def _tree(
+    tree: tuple[str, ...],
+    scripts: Mapping[str, Sequence[str]],
+    folders: Mapping[str, Sequence[RevisionFile]],
+) -> Tree:
+    members = [(script, member) for script in tree for member in scripts[script]]
+    files = sorted((file for _, member in members for file in folders[member]), key=lambda file: file.path)
+    recursive = any(member not in (script, f"{script}/versions") for script, member in members)
+    return Tree(folders=tree, recursive=recursive, files=tuple(files))
 
 
 def _script_location(folder: str, folders: Iterable[str]) -> str:

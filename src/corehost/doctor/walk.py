@@ -35,11 +35,26 @@ def looks_like_revision(path: str, data: bytes) -> bool:
 
 def read_file(path: str) -> bytes:
     """The content of a file, which may lie in a zip file."""
-    for parent in Path(path).parents:
-        if parent.is_file():
-            with zipfile.ZipFile(parent) as archive:
-                return archive.read(Path(path).relative_to(parent).as_posix())
+    if (archive := archive_of(Path(path))) is not None:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.read(Path(path).relative_to(archive).as_posix())
     return Path(path).read_bytes()
+
+
+def is_package(folder: Path) -> bool:
+    """Whether a folder, which may lie in a zip file, is a package and not only a part of a namespace."""
+    if folder.is_dir():
+        return (folder / "__init__.py").is_file()
+    try:
+        read_file(str(folder / "__init__.py"))
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return False
+    return True
+
+
+def archive_of(path: Path) -> Path | None:
+    """The zip file that a path lies in."""
+    return next((parent for parent in path.parents if parent.is_file()), None)
 
 
 def is_zipped(folder: str) -> bool:
