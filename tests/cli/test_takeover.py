@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from support.packages import create_table, revision_source
@@ -190,3 +191,28 @@ def test_stamp_makes_room_for_long_ids(shop: Shop) -> None:
     finished = shop.run("stamp", "accounts", "heads")
     assert finished.returncode == 0, finished.stderr
     assert shop.execute("SELECT version_num FROM accounts.alembic_version") == [(long,)]
+
+
+@pytest.mark.parametrize("table", ["public.alembic_version", "accounts.alembic_version"])
+@pytest.mark.parametrize("command", [("adopt", "--yes"), ("stamp", "accounts", "a1")], ids=lambda one: one[0])
+def test_nobody_waits_for_ever_for_a_table(legacy: Shop, table: str, command: tuple[str, ...]) -> None:
+    """A table that somebody has locked is waited for as long as lock_timeout says: exit 4."""
+    legacy.execute("CREATE TABLE accounts.alembic_version (version_num varchar(32) PRIMARY KEY)")
+    with psycopg.connect(legacy.database) as other:
+        other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        finished = legacy.run(*command, extra={"COREHOST_LOCK_TIMEOUT": "100ms"})
+    expected = 0 if (command[0], table) == ("stamp", "public.alembic_version") else 4
+    assert finished.returncode == expected, finished.stderr
+    assert ("do it again" in finished.stderr) == bool(expected)
+
+
+def test_a_version_table_with_more_columns_is_one(legacy: Shop) -> None:
+    """Alembic lets a project add columns to its own; what is called otherwise and has more is another's."""
+    legacy.execute(
+        """ALTER TABLE public.alembic_version ADD COLUMN applied_at timestamptz DEFAULT now();
+           CREATE TABLE public.releases (version_num text, name text);
+           INSERT INTO releases VALUES ('9', 'nine')"""
+    )
+    finished = legacy.run("adopt", "--json")
+    assert finished.returncode == 0, finished.stderr
+    assert branches(finished.json())["orders"] == ("public.alembic_version", ["o1"], False)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+
+import psycopg
 
 from corehost.alembic.source import source_facts
 from corehost.core.adoption import Adoption, Tracking
-from corehost.core.errors import ConfigurationError, GraphError, MigrationError
+from corehost.core.errors import ConfigurationError, GraphError, MigrationError, WaitTimedOut
 from corehost.core.graph import Graph
 from corehost.core.plan import Step, step_at
 from corehost.core.release import release_of
 from corehost.core.revision import Node
 from corehost.core.settings import Settings
+from corehost.core.state import DatabaseState
 from corehost.core.tree import BranchTree
 from corehost.migrate.settle import locked
 from corehost.postgres.connect import Connection, Connector
 from corehost.postgres.prepare import prepare_version_table
 from corehost.postgres.releases import is_recorded, record_release
+from corehost.postgres.session import configure, waiting_settings
 from corehost.postgres.takeover import read_tracking, write_rows
 from corehost.readiness.look import look
 
@@ -35,11 +40,23 @@ class Stamped:
     """Those that do not any more."""
 
 
-def survey(graph: Graph, connection: Connection) -> tuple[tuple[Tracking, ...], frozenset[str]]:
-    """What tracks revisions in this database, and the branches that the ledger has already; no lock."""
-    state, _ = look(connection, graph)
+def survey(
+    graph: Graph, settings: Settings, connection: Connection
+) -> tuple[tuple[Tracking, ...], frozenset[str]]:
+    """What tracks revisions in this database, and the branches that the ledger has already; no lock.
+
+    Raises WaitTimedOut where somebody has one of these tables open for longer than lock_timeout.
+    """
+    state = look_first(graph, settings, connection)
     ours = frozenset(n for n, t in graph.trees.items() if state.ledger_heads(t.branch.namespace))
-    return read_tracking(connection), ours
+    return _tracking(connection), ours
+
+
+def look_first(graph: Graph, settings: Settings, connection: Connection) -> DatabaseState:
+    """Look before anything is written; raises WaitTimedOut where lock_timeout is over before that."""
+    configure(connection, waiting_settings(settings))
+    with _not_for_ever():
+        return look(connection, graph)[0]
 
 
 def adopt(
@@ -52,19 +69,19 @@ def adopt(
     """Write version tables and ledger of what was worked out, each branch under its namespace's lock.
 
     ``seen`` are the tables that it was worked out from: they are read again under each lock. Raises
-    MigrationError where they have changed, WaitTimedOut where somebody holds a lock; what was taken
-    over before stays so, and doing it again goes on from there.
+    MigrationError where they have changed, WaitTimedOut where somebody holds a lock, or has a table open for
+    longer than lock_timeout; what was taken over before stays so, and doing it again goes on from there.
     """
     for adoption in adoptions:
         tree = graph.trees[adoption.branch]
         with locked(settings, connector, tree) as connection:
-            if seen is not None and read_rows(read_tracking(connection)) != read_rows(seen):
+            if seen is not None and read_rows(_tracking(connection)) != read_rows(seen):
                 raise MigrationError(
                     "somebody has applied revisions meanwhile", where=tree.where(), hint="do it again"
                 )
             _write(connection, graph, tree, adoption.rows, action="adopt")
             # the table of this branch is there now: what others are compared with
-            seen = read_tracking(connection) if seen is not None else None
+            seen = _tracking(connection) if seen is not None else None
 
 
 def stamp(
@@ -85,6 +102,22 @@ def stamp(
 def read_rows(tables: Iterable[Tracking]) -> dict[str, tuple[str, ...]]:
     """The rows of tables that have any, by name."""
     return {table.name: table.rows for table in tables if table.rows}
+
+
+def _tracking(connection: Connection) -> tuple[Tracking, ...]:
+    with _not_for_ever():
+        return read_tracking(connection)
+
+
+@contextmanager
+def _not_for_ever() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise WaitTimedOut(
+            "somebody has a table open that revisions are tracked in",
+            hint="do it again when that transaction has ended",
+        ) from error
 
 
 def _write(

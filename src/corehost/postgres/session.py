@@ -43,12 +43,19 @@ def step_settings(settings: Settings, namespace: Namespace) -> Mapping[str, str]
         path.append("public")
     return {
         "search_path": ", ".join(sql.quoted(schema) for schema in dict.fromkeys(path)),
-        # A statement that waits for a table's lock makes every later reader of it wait as well.
-        "lock_timeout": _ms(settings.lock_timeout),
-        "statement_timeout": _ms(settings.statement_timeout),
+        **waiting_settings(settings),
         # A dump that a revision runs begins with switching these off.
         "idle_session_timeout": _ms(settings.holder_idle_timeout),
         "idle_in_transaction_session_timeout": _ms(settings.holder_idle_timeout),
+    }
+
+
+def waiting_settings(settings: Settings) -> Mapping[str, str]:
+    """How long statements may wait, and take."""
+    return {
+        # A statement that waits for a table's lock makes every later reader of it wait as well.
+        "lock_timeout": _ms(settings.lock_timeout),
+        "statement_timeout": _ms(settings.statement_timeout),
     }
 
 

@@ -239,6 +239,7 @@ WHERE c.relkind IN ('r', 'p', 'v') AND n.nspname <> 'corehost' AND n.nspname !~ 
   AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 GROUP BY c.oid, n.nspname, c.relname
 HAVING array_agg(a.attname::text) = ARRAY['version_num']
+  OR (c.relname LIKE '%alembic%' AND 'version_num' = ANY (array_agg(a.attname::text)))
 ORDER BY 1, 2"""
 ADD_APPLIED: Final = f"""
 INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, finished_at)

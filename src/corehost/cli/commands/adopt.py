@@ -50,7 +50,7 @@ def adopt(run: Invocation, given: tuple[str, ...], reader: str | None, skip_unkn
     graph = run.host.installation.graph
     seen: tuple[Tracking, ...] | None = None
     with run.connection() as connection:
-        tables, ours = survey(graph, connection)
+        tables, ours = survey(graph, run.settings, connection)
         if reader is None:
             seen = tables
             found = work_out(graph, tables, ours=ours, given=_pairs(given), skip_unknown=skip_unknown)

@@ -19,6 +19,7 @@ def stamp(run: Invocation, branch: str, targets: tuple[str, ...]) -> None:
     """
     from corehost.core.namespace import LEDGER
     from corehost.migrate.settle import tree_of
+    from corehost.migrate.takeover import look_first
     from corehost.migrate.takeover import stamp as write
 
     installation = run.host.installation
@@ -26,6 +27,8 @@ def stamp(run: Invocation, branch: str, targets: tuple[str, ...]) -> None:
     for target in targets:
         if target != "base":
             tree.resolve(target)  # what is wrong with it is told before anything is written
+    with run.connection() as connection:
+        look_first(installation.graph, run.settings, connection)
     run.host.migrate(only=LEDGER)
     done = write(installation.graph, run.settings, run.connector, tree, targets)
     run.document |= {
