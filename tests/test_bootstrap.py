@@ -24,6 +24,20 @@ def create_all(connection):
 def fails(connection):
     create_all(connection)
     raise RuntimeError("no")
+
+
+def commits_and_dies(connection):
+    import os, signal
+
+    create_all(connection)
+    connection.commit()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def commits_and_fails(connection):
+    create_all(connection)
+    connection.commit()
+    raise RuntimeError("no")
 """
 SETTINGS = """
 [mounts.wiki]
@@ -111,6 +125,35 @@ def test_a_function_that_fails_leaves_nothing(wiki: Shop) -> None:
     configure(wiki)
     assert wiki.run("migrate").returncode == 0
     assert wiki.has_table("wiki.pages")
+
+
+def test_one_that_commits_and_dies_is_in_doubt_as_what_it_is(wiki: Shop) -> None:
+    """No revision is in doubt but the bootstrap: said to be applied, it is so with all it stands for."""
+    configure(wiki, "commits_and_dies")
+    assert wiki.run("migrate").returncode == -9
+    finished = wiki.run("migrate")
+    assert finished.returncode == 5
+    assert "the bootstrap is in doubt" in finished.stderr
+    assert "corehost resolve wiki w1" in finished.stderr
+    resolved = wiki.run("resolve", "wiki", "w1", "--applied")
+    assert resolved.returncode == 0, resolved.stderr
+    assert wiki.execute("SELECT version_num FROM wiki.alembic_version") == [("w2",)]
+    assert {(one, outcome) for one, _, outcome in steps(wiki)} == {("w1", "applied"), ("w2", "applied")}
+    assert wiki.run("check").returncode == 0
+
+
+def test_one_that_commits_and_fails_says_how_to_go_on(wiki: Shop) -> None:
+    """What it made is still there: taken back and said to be rolled back, it is called again."""
+    configure(wiki, "commits_and_fails")
+    finished = wiki.run("migrate")
+    assert finished.returncode == 1
+    assert "the bootstrap failed: RuntimeError: no" in finished.stderr
+    assert "corehost resolve wiki w1" in finished.stderr
+    wiki.execute("DROP TABLE wiki.pages; DROP TABLE wiki.made")
+    assert wiki.run("resolve", "wiki", "w1", "--rolled-back").returncode == 0
+    configure(wiki)
+    assert wiki.run("migrate").returncode == 0
+    assert wiki.has_table("wiki.made")
 
 
 def test_what_waits_for_a_part_of_itself_is_refused(wiki: Shop) -> None:

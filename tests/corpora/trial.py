@@ -69,8 +69,8 @@ class Trial:
     def _fleet(self, url: str) -> dict[str, Any]:
         started = [self._corehost(url) for _ in range(INSTANCES)]
         ended = [process.wait(PATIENCE) for process in started]
-        # the cause before those who waited
-        for one in sorted(ended, key=lambda one: one.returncode in (0, 4)):
+        # the cause before those who waited, or saw what it has left
+        for one in sorted(ended, key=lambda one: one.returncode in (0, 4, 5)):
             _well(one)
         again = self._corehost(url).wait(PATIENCE)
         _well(again)

@@ -175,6 +175,22 @@ def test_a_file_that_does_not_compile_is_left_out_as_well(shop: Shop) -> None:
     assert finished.json()["left_out"].keys() == {"search"}
 
 
+def test_what_does_not_compile_is_known_to_those_who_only_look(shop: Shop) -> None:
+    """The ledger says so, once: check and wait end with 0, and what is mended is applied."""
+    shop.install("search", {"s1": revision_source("s1", upgrade="return 1 +")})
+    configure(shop, 'on_migration_error = "disable"\n')
+    assert [shop.run("migrate").returncode for _ in range(2)] == [0, 0]
+    assert shop.run("check").returncode == 0
+    assert shop.run("wait", "--timeout", "10s").returncode == 0
+    seen = {branch["branch"]: branch for branch in shop.run("status", "--json").json()["branches"]}
+    assert (seen["search"]["state"], seen["search"]["left_out"]) == ("failed", True)
+    rows = "SELECT revision, outcome, open FROM corehost.step WHERE branch = 'search' ORDER BY id"
+    assert shop.execute(rows) == [("s1", "failed", True)]
+    (shop.site / "search" / "migrations" / "versions" / "s1.py").write_text(revision_source("s1"))
+    assert shop.run("migrate").returncode == 0
+    assert shop.execute(rows) == [("s1", "failed", False), ("s1", "applied", False)]
+
+
 def test_nobody_waits_for_what_does_not_compile(shop: Shop) -> None:
     """Nothing else is pending: with --no-wait the pass ends with 0, since nobody holds a lock."""
     shop.install("orders")

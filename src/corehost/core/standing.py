@@ -254,9 +254,9 @@ def _judge(
         return standing.state, standing.reason
     attempt = state.open_steps.get(tree.branch.namespace)
     if attempt is not None and attempt.partial and (holder is None or holder.pid != attempt.backend_pid):
-        return "in_doubt", f"revision {attempt.revision} was begun and a part of it may be committed"
+        return "in_doubt", f"{attempt.what} was begun and a part of it may be committed"
     if pending and holder is not None:
         return "migrating", None
     if pending and attempt is not None and attempt.failed:
-        return "failed", f"revision {attempt.revision} failed: {attempt.error}"
+        return "failed", f"{attempt.what} failed: {attempt.error}"
     return ("pending" if pending else "current"), None

@@ -51,6 +51,13 @@ class OpenStep:
     """Which failure in a row of this revision."""
     age: float = 0.0
     """Seconds since it failed, or began, by the server's clock."""
+    at_once: bool = False
+    """Whether it was the branch's bootstrap, in place of all its revisions, of which this is the first."""
+
+    @property
+    def what(self) -> str:
+        """What was attempted."""
+        return "the bootstrap" if self.at_once else f"revision {self.revision}"
 
     @property
     def rest(self) -> float:

@@ -35,6 +35,8 @@ class Findings:
     failed: StepResult | None = None
     blocked: dict[str, MigrationError] = field(default_factory=dict)
     """Branch -> why nothing of it may be run (again) in this pass."""
+    untold: dict[Node, MigrationError] = field(default_factory=dict)
+    """What does not compile, and the ledger does not know of yet."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Branch -> why this host goes on without it."""
     deferred: Mapping[Node, Held] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class Findings:
     ) -> None:
         """Conclude what the host goes on without: what is wrong, or rests after failures, and optional."""
         reasons = {
-            name: f"revision {state.open_steps[graph.trees[name].branch.namespace].revision} has failed"
+            name: f"{state.open_steps[graph.trees[name].branch.namespace].what} has failed"
             for name in {node.branch for node in pending}
             if state.rest_of(graph.trees[name].branch)
         }

@@ -25,7 +25,7 @@ from corehost.migrate.context import PassContext
 from corehost.migrate.findings import Findings
 from corehost.migrate.link import Link
 from corehost.migrate.observer import Several
-from corehost.migrate.vetting import compile_pending, is_others
+from corehost.migrate.vetting import compile_pending, is_others, tell_what_does_not_compile
 from corehost.migrate.waiting import Waiting
 from corehost.migrate.work import NamespaceWork
 from corehost.postgres.connect import Connector, is_passing, translated_errors
@@ -136,6 +136,7 @@ class MigrationPass:
         connection = self._link.open()
         state, standings = look(connection, graph, policy=context.policy)
         self._findings.settle_doubtful(connection, has_ledger=state.has_ledger)
+        tell_what_does_not_compile(context, self._findings, connection, state)
         rows = {name: standing.rows for name, standing in standings.items()}
         pending = graph.pending(rows, context.only)
         self._findings.deferred = find_deferred(connection, graph, state, graph.pending(rows), context.policy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import reduce
 
 import psycopg
 
@@ -35,9 +36,9 @@ def tree_of(graph: Graph, name: str) -> BranchTree:
 def resolve(graph: Graph, settings: Settings, connector: Connector, node: Node, *, applied: bool) -> OpenStep:
     """Settle a step that a crash or a failure left in doubt, under its namespace's lock.
 
-    ``applied`` writes its version row, as if it had ended well; otherwise it counts as rolled back and
-    the next pass runs it again. Raises ConfigurationError where it is not in doubt, WaitTimedOut where
-    somebody holds the lock: then it may still be running.
+    ``applied`` writes its version row, as if it had ended well (for a bootstrap those of all that it stands
+    for); otherwise it counts as rolled back and the next pass runs it again. Raises ConfigurationError
+    where it is not in doubt, WaitTimedOut where somebody holds the lock: then it may still be running.
     """
     tree = tree_of(graph, node.branch)
     if node.revision not in tree.revisions:
@@ -85,16 +86,25 @@ def _settle(connection: Connection, graph: Graph, tree: BranchTree, node: Node, 
         execute(connection, sql.ROLLED_BACK, (attempt.id,))
         return attempt
     rows = state.rows[node.branch]
-    record = StepRecord(
-        step_at(graph, node), tree.branch, pass_id=uuid.uuid4(), knows_releases=state.knows_releases
-    )
+    # A bootstrap is recorded under its first revision, and stands for them all.
+    others = [one for one in tree.order if one in tree.wanted and one != node.revision]
+    also = others if attempt.at_once else []
+
+    def recorded(revision: str, action: str = "upgrade") -> StepRecord:
+        step = step_at(graph, Node(node.branch, revision))
+        knows = state.knows_releases
+        return StepRecord(step, tree.branch, pass_id=uuid.uuid4(), action=action, knows_releases=knows)
+
+    record = recorded(node.revision)
     record.adopt(attempt.id)
     connection.autocommit = False
     try:
+        for one in also:
+            recorded(one, "bootstrap").add(connection)
         record.finish(
             connection,
             before=rows,
-            after=tree.rows_after(rows, node.revision),
+            after=reduce(tree.rows_after, [node.revision, *also], rows),
             settle=True,
             duration_ms=attempt.age * 1000,
         )

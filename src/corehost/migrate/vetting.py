@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+
+import psycopg
+
 from corehost.core.errors import DestructiveStepRefused, GraphError, Where
+from corehost.core.plan import step_at
 from corehost.core.revision import Node
+from corehost.core.state import DatabaseState
 from corehost.migrate.context import PassContext
 from corehost.migrate.findings import Findings
 from corehost.postgres.connect import Connection
+from corehost.postgres.ledger import StepRecord
 from corehost.postgres.locks import LockSet, holders
+
+_log = logging.getLogger("corehost")
 
 
 def compile_pending(context: PassContext, findings: Findings, pending: frozenset[Node]) -> int:
@@ -23,8 +32,31 @@ def compile_pending(context: PassContext, findings: Findings, pending: frozenset
             if node.branch == context.only or not context.settings.is_optional(node.branch):
                 raise
             findings.blocked[node.branch] = error
+            findings.untold[node] = error
         context.compiled.add(node)
     return len(findings.blocked) - blocked_before
+
+
+def tell_what_does_not_compile(
+    context: PassContext, findings: Findings, connection: Connection, state: DatabaseState
+) -> None:
+    """Record it as failed, once there is a ledger: those who only look compile nothing, and learn it there."""
+    while state.has_ledger and findings.untold:
+        node, error = findings.untold.popitem()
+        branch = context.graph.trees[node.branch].branch
+        told = state.open_steps.get(branch.namespace)
+        if told is not None and (told.revision, told.version) == (node.revision, branch.origin.version):
+            continue  # by somebody else with this code
+        record = StepRecord(
+            step_at(context.graph, node),
+            branch,
+            pass_id=context.pass_id,
+            knows_releases=state.knows_releases,
+        )
+        try:
+            record.fail(connection, error=str(error), duration_ms=0.0)
+        except psycopg.errors.InsufficientPrivilege as refused:
+            _log.warning("%s: the ledger cannot be told: %s", node, str(refused).splitlines()[0])
 
 
 def is_others(

@@ -131,10 +131,11 @@ class NamespaceWork:
             ):
                 return
             self._findings.blocked[name] = IncompatibleDatabase(
-                f"revision {attempt.revision} is in doubt: begun at {attempt.started_at:%Y-%m-%d %H:%M:%S}"
+                f"{attempt.what} is in doubt: begun at {attempt.started_at:%Y-%m-%d %H:%M:%S}"
                 f" by {attempt.host}:{attempt.pid}, and a part of it may be committed",
                 where=where,
-                hint="look at the database, then say how it stands with 'corehost resolve'",
+                hint=f"look at the database, then say how it stands with 'corehost resolve {name}"
+                f" {attempt.revision}'",
             )
         elif (
             # Somebody has tried it since this pass began: thirty instances need not all do so.
@@ -144,7 +145,7 @@ class NamespaceWork:
             and attempt.version == branch.origin.version
         ):
             self._findings.blocked[name] = StepFailed(
-                f"revision {attempt.revision} failed at {attempt.host}:{attempt.pid}: {attempt.error}",
+                f"{attempt.what} failed at {attempt.host}:{attempt.pid}: {attempt.error}",
                 where=replace(where, revision=attempt.revision),
             )
 

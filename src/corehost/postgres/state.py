@@ -116,4 +116,5 @@ def _open_step(row: Mapping[str, Any]) -> OpenStep:
         version=row["version"],
         attempt=row.get("attempt", 1),
         age=float(row.get("age") or 0.0),
+        at_once=row["action"] == "bootstrap",
     )
