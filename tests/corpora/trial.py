@@ -27,6 +27,7 @@ INSTANCES = 4
 PATIENCE = 900.0
 """How long a process is waited for, in seconds; a bound, never a measure."""
 _INSTANCE = re.compile(r" at [\w.-]+:\d+(?=:)")
+_ERROR = re.compile(r"[\w.]*[A-Z]\w+: ")
 _STOCK = HERE / "stock" / "alembic_alone.py"
 
 
@@ -171,8 +172,10 @@ def _well(ended: Finished) -> None:
 
 
 def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line and not line.startswith(("[SQL", "[param", "(Backg"))]
-    return lines[-1] if lines else "it said nothing"
+    """The line that names the error, without the statement and the hints that follow it; else the last."""
+    lines = text.splitlines()
+    named = [line for line in lines if _ERROR.match(line)]
+    return (named or [line for line in lines if line] or ["it said nothing"])[-1]
 
 
 def _version_tables(settings: dict[str, Any]) -> Sequence[str]:
