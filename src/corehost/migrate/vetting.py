@@ -26,21 +26,23 @@ def compile_pending(context: PassContext, findings: Findings, pending: frozenset
     """
     blocked_before = len(findings.blocked)
     for node in sorted(findings.of_use(pending) - context.compiled):
+        if node.branch in findings.blocked:
+            continue
         try:
             context.facts(node)
+            context.compiled.add(node)
         except GraphError as error:
             if node.branch == context.only or not context.settings.is_optional(node.branch):
                 raise
             findings.blocked[node.branch] = error
             findings.untold[node] = error
-        context.compiled.add(node)
     return len(findings.blocked) - blocked_before
 
 
 def tell_what_does_not_compile(
     context: PassContext, findings: Findings, connection: Connection, state: DatabaseState
 ) -> None:
-    """Record it as failed, once there is a ledger: those who only look compile nothing, and learn it there."""
+    """Record it as failed once there is a ledger: those who only look compile nothing and learn it there."""
     while state.has_ledger and findings.untold:
         node, error = findings.untold.popitem()
         branch = context.graph.trees[node.branch].branch
