@@ -139,10 +139,12 @@ def _sum(families: list[Family], results: Results) -> str:
     packages = {package for family in apart for package in family.packages}
     states = Counter(one["corehost"] for one in results.values() if "corehost" in one)
     measured = ", ".join(f"{state} ({states[state]})" for state in sorted(states))
+    adopted = sum("adopted" in one for one in results.values())
     return (
         f"{len(packages)} packages in {len(apart)} families of their own, {revisions} revisions run on "
         f"PostgreSQL {VERSIONS[0]}. Seconds are of one run on two cores that others used too: they tell the "
-        f"order of size. corehost's version and commit, and how many results are of it: {measured or 'none'}."
+        f"order of size. corehost's version and commit, and how many results are of it: {measured}; "
+        f"those of {adopted} include the adoption, which older ones did not try."
     )
 
 

@@ -189,10 +189,8 @@ class StepRunner:
             record.fail(self.connection, error=text, duration_ms=_ms_since(began))
         hint = remedy(_database_error(error))
         if is_partial:
-            hint = (
-                "a part of it is committed: look at the database, then use"
-                f" 'corehost resolve {step.node.branch} {step.node.revision}'"
-            )
+            told = "a part of it is committed: look at the database, then use 'corehost resolve {} {}'"
+            hint = told.format(step.node.branch, step.node.revision)
         return StepFailed(
             f"{'the bootstrap' if step.at_once else f'revision {step.node.revision}'} failed: {text}",
             where=_where(step, self.branch, error),
