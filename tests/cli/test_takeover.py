@@ -65,6 +65,15 @@ def test_a_pass_goes_on_from_what_was_taken_over(legacy: Shop) -> None:
     assert {one["revision"] for one in migrated["applied"]} == {"a2", "wiki1"}
 
 
+def test_a_schema_without_the_tables_is_warned_of(legacy: Shop) -> None:
+    """Rows that say applied where nothing is: the tables are elsewhere, as in public."""
+    legacy.execute("ALTER TABLE orders.orders SET SCHEMA public")
+    finished = legacy.run("adopt", "--json")
+    assert finished.returncode == 0, finished.stderr
+    (warning,) = [line for line in finished.stderr.splitlines() if "warning" in line]
+    assert "orders is said to be applied by public.alembic_version, but schema orders has no table" in warning
+
+
 def test_it_goes_on_where_it_was_broken_off(legacy: Shop) -> None:
     """A second call finds what the ledger has already, and takes over the rest."""
     assert legacy.run("adopt", "--yes").returncode == 0

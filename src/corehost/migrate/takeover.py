@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,11 +21,13 @@ from corehost.core.state import DatabaseState
 from corehost.core.tree import BranchTree
 from corehost.migrate.settle import locked
 from corehost.postgres.connect import Connection, Connector
-from corehost.postgres.prepare import prepare_version_table
+from corehost.postgres.prepare import is_empty, prepare_version_table
 from corehost.postgres.releases import is_recorded, record_release
 from corehost.postgres.session import configure, waiting_settings
 from corehost.postgres.takeover import read_tracking, write_rows
 from corehost.readiness.look import look
+
+_log = logging.getLogger("corehost")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +60,22 @@ def look_first(graph: Graph, settings: Settings, connection: Connection) -> Data
     configure(connection, waiting_settings(settings))
     with _not_for_ever():
         return look(connection, graph)[0]
+
+
+def warn_of_empty(graph: Graph, connection: Connection, adoptions: Iterable[Adoption]) -> None:
+    """Warn of branches that count as applied while their schema is empty: their tables lie elsewhere."""
+    own = {tree.branch.namespace.version_table for tree in graph.trees.values()}
+    for adoption in adoptions:
+        schema = graph.trees[adoption.branch].branch.namespace.schema
+        if adoption and is_empty(connection, schema, besides=[*own, "alembic_version"]):
+            _log.warning(
+                "%s is said to be applied by %s, but schema %s has no table: set the branch's schema to where"
+                " its tables are, or move them",
+                adoption.branch,
+                adoption.source,
+                schema,
+                extra={"event": "adopt.empty", "branch": adoption.branch, "schema": schema},
+            )
 
 
 def adopt(

@@ -45,7 +45,7 @@ def adopt(run: Invocation, given: tuple[str, ...], reader: str | None, skip_unkn
     from corehost.core.adoption import told, work_out
     from corehost.core.namespace import LEDGER
     from corehost.migrate.takeover import adopt as take_over
-    from corehost.migrate.takeover import survey
+    from corehost.migrate.takeover import survey, warn_of_empty
 
     graph = run.host.installation.graph
     seen: tuple[Tracking, ...] | None = None
@@ -57,6 +57,7 @@ def adopt(run: Invocation, given: tuple[str, ...], reader: str | None, skip_unkn
         else:
             told_of = told(graph, _ask(reader, connection), source=reader)
             found = tuple(adoption for adoption in told_of if adoption.branch not in ours)
+        warn_of_empty(graph, connection, found)
     run.document["branches"] = [_as_dict(graph, adoption) for adoption in found]
     run.report(_text(graph, found, ours - {LEDGER}))
     taken = [adoption for adoption in found if adoption]
