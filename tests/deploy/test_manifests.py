@@ -70,11 +70,12 @@ def test_no_pod_goes_before_another_is_ready(variants: dict[str, list[Document]]
 
 @every_way
 def test_a_pod_has_time_to_end_well(variants: dict[str, list[Document]], way: str) -> None:
-    """Kubernetes waits for preStop and for shutdown_grace before it kills."""
+    """Kubernetes waits for preStop, shutdown_grace and shutdown_timeout before it kills."""
     pod, container = served(variants[way])
     sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    grace = load_settings(environ=environment(container)).shutdown_grace.total_seconds()
-    assert pod["terminationGracePeriodSeconds"] > sleep + grace
+    settings = load_settings(environ=environment(container))
+    needed = (settings.shutdown_grace + settings.shutdown_timeout).total_seconds()
+    assert pod["terminationGracePeriodSeconds"] >= sleep + needed
 
 
 @every_way

@@ -55,9 +55,7 @@ def command(kind: Kind, target: str, port: int, *options: str) -> list[str]:
     start = [sys.executable, "-m", kind, target]
     if kind == "uvicorn":
         return [*start, f"--port={port}", "--lifespan=on", "--no-access-log", "--log-level=warning", *options]
-    # the control socket has one name for all gunicorns of a user
-    workers = ["--workers=2", "--threads=4", "--preload", "--no-control-socket"]
-    return [*start, f"--bind=127.0.0.1:{port}", *workers, *options]
+    return [*start, f"--bind=127.0.0.1:{port}", "--config=python:support.gunicorn_settings", *options]
 
 
 def serve(

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from corehost.console.sight import ConsoleHost
     from corehost.console.wsgi import WsgiConsole
 
-CATCH_UP: Final = 5.0
-"""How long a request is held by a process that is behind others of its server, in seconds."""
+CATCH_UP: Final = 10.0
+"""How long a request is held by a process that is behind others of its server, in seconds; servers cut
+off what takes 30."""
 
 
 class ReadinessGate:
