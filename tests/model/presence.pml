@@ -1,9 +1,11 @@
 /* The presence protocol: an old instance never serves beside, or after, a contract step.
  *
  * One namespace. Old code lacks what the contract step needs, new code has it. Every host that serves holds, on a
- * connection of its own, a shared lock on a key made of its branch and of the digest of the heads that its
- * code has: its presence. One round trip to the server is one atomic step of the model. Sessions are ended at
- * any moment: the presence's, the holder's; and instances crash, which ends all of theirs.
+ * connection of its own, a shared lock on a key made of the digest of the heads that its code has: its
+ * presence. Whoever is about to run a contract step tells so by another key, before it lists the presences;
+ * whoever becomes ready takes its presence before it looks at that key. So one of the two sees the other. One
+ * round trip to the server is one atomic step of the model. Sessions are ended at any moment: the
+ * presence's, the holder's; and instances crash, which ends all of theirs.
  *
  * What is looked at is chosen with -D:
  *   OLD, NEW         how many instances of either code there are (2, 1)
@@ -11,11 +13,17 @@
  *   CRASHES          how many old instances crash at most (1)
  *   PROGRESS         whether the contract step is applied in the end, once the old ones have left
  * and a rule is taken out, to see that it is needed, with
- *   NO_TRY           presence is taken without the shared try of the namespace's lock
- *   NO_SECOND_LOOK   presence is taken under it, but the state is not judged again
- *   NO_LIST          the contract step does not list the presences
- *   LIST_FIRST       it lists them before it has the lock
+ *   TELL_BLINDLY     a contract step is told of without a look at who is present, again and again
+ *   NO_TELL          a contract step does not tell that it is about to be run
+ *   TELL_LATE        it tells so after it has listed the presences
+ *   NO_LIST          it does not list them
+ *   LIST_LATE        it lists them only after the grace, not before
+ *   NO_SECOND_LIST   it lists them before the grace, not again after it (nothing breaks)
  *   NO_GRACE         it does not wait until whoever lost his presence without knowing has noticed
+ *   NO_REGARD        an instance that becomes ready does not look whether a contract step is told
+ *   NO_SECOND_LOOK   it does, but does not judge the state again then
+ *   JUDGE_FIRST      it judges the state before it looks whether one is told
+ *   ANNOUNCE_LATE    it takes its presence after both
  *   STAY_READY       an instance that notices the loss of its presence goes on serving
  */
 
@@ -41,7 +49,7 @@
 
 bool contracted;          /* the contract step is committed */
 byte exclusive = NOBODY;  /* who holds the namespace's lock */
-byte shared;              /* the set of those who hold it shared */
+byte told = NOBODY;       /* who holds the key that tells of a contract step */
 byte present;             /* the old digest's key: the set of the sessions that hold it */
 
 /* --- the instances -------------------------------------------------------------------------------------- */
@@ -65,7 +73,7 @@ byte cut;                 /* the session of an instance was ended; it learns tha
 
 inline drop(i) {
   if :: exclusive == i -> exclusive = NOBODY :: else fi;
-  shared = shared & ~BIT(i);
+  if :: told == i -> told = NOBODY :: else fi;
   present = present & ~BIT(i)
 }
 
@@ -78,43 +86,48 @@ start:  /* A look without any lock: nothing of this code's is pending, and nothi
   :: atomic { HERE -> judged = !contracted; if :: !judged -> goto leave :: else fi }
   fi;
 
-#ifndef NO_TRY
-try:  /* Only a try; who is refused waits, and looks again. */
-  if
-  ELSEWHERE
-  :: atomic { HERE && exclusive == NOBODY -> shared = shared | BIT(me) }
-  :: atomic { HERE && exclusive != NOBODY -> judged = false; goto start }
-  fi;
-#endif
-
-announce:
+#ifndef ANNOUNCE_LATE
   if
   ELSEWHERE
   :: atomic { HERE -> present = present | BIT(me) }
   fi;
+#endif
 
-#ifndef NO_SECOND_LOOK
-judge:
+#ifdef JUDGE_FIRST
   if
   ELSEWHERE
   :: atomic { HERE -> judged = !contracted }
   fi;
 #endif
 
+#ifndef NO_REGARD
+  /* Its presence held it waits as long as one is told of: that one sees it and holds back, or was first. */
   if
   ELSEWHERE
-  :: atomic { HERE ->
-       shared = OTHERS(shared);
-       if
-       :: judged -> judged = false
-       :: else -> present = OTHERS(present); goto leave
-       fi
-     }
+  :: atomic { HERE && told == NOBODY -> skip }
   fi;
+#endif
+
+#ifndef JUDGE_FIRST
+#ifndef NO_SECOND_LOOK
+  if
+  ELSEWHERE
+  :: atomic { HERE -> judged = !contracted }
+  fi;
+#endif
+#endif
+
+#ifdef ANNOUNCE_LATE
+  if
+  ELSEWHERE
+  :: atomic { HERE -> present = present | BIT(me) }
+  fi;
+#endif
 
   if
   ELSEWHERE
-  :: atomic { HERE -> assert(!contracted); serving = serving | BIT(me) }
+  :: atomic { HERE && judged -> judged = false; assert(!contracted); serving = serving | BIT(me) }
+  :: atomic { HERE && !judged -> present = OTHERS(present); goto leave }
   fi;
 
 serve:  /* Until it is told to stop; that is how a rolling update ends. */
@@ -135,46 +148,71 @@ dead:
   atomic { away = away | BIT(me); cut = OTHERS(cut) }
 }
 
-#define LOST :: atomic { cut & BIT(me) -> cut = OTHERS(cut); alone = false; goto look }
+#define LOST :: atomic { cut & BIT(me) -> cut = OTHERS(cut); goto look }
+/* Who is present, from pg_locks: where somebody lacks what the step needs, all is given back. */
+#ifdef NO_LIST
+#define LIST skip
+#else
+#define LIST \
+  if \
+  :: present != 0 -> exclusive = NOBODY; told = NOBODY; goto look \
+  :: else -> skip \
+  fi
+#endif
 
 proctype New(byte me) {
-  bool alone;  /* no presence was found that lacks what the step needs */
-
 look:
   if
   LOST
-  :: atomic { HERE -> if :: contracted -> goto done :: else fi }
-  fi;
-
-#ifdef LIST_FIRST
-  if
-  LOST
-  :: atomic { HERE -> alone = (present == 0) }
-  fi;
+  :: atomic { HERE && contracted -> goto done }
+#ifdef TELL_BLINDLY
+  :: atomic { HERE && !contracted -> skip }
+#else
+  /* Without a lock: as long as somebody is present nothing is told, or he could be kept from serving for ever. */
+  :: atomic { HERE && !contracted && present == 0 -> skip }
+  :: atomic { HERE && !contracted && present != 0 -> goto look }
 #endif
+  fi;
 
   if
   LOST
-  :: atomic { HERE && exclusive == NOBODY && OTHERS(shared) == 0 -> exclusive = me }
-  :: atomic { HERE && (exclusive != NOBODY || OTHERS(shared) != 0) -> alone = false; goto look }
+  :: atomic { HERE && exclusive == NOBODY -> exclusive = me }
+  :: atomic { HERE && exclusive != NOBODY -> goto look }
   fi;
 
-  /* Under the lock: read the state again, and list who is present, from pg_locks. */
+  /* Under the lock: the state again. */
   if
   LOST
   :: atomic { HERE ->
-#ifndef LIST_FIRST
-       alone = (present == 0);
-#endif
-#ifdef NO_LIST
-       alone = true;
-#endif
        if
-       :: contracted || !alone -> alone = false; exclusive = NOBODY; goto look
-       :: else -> alone = false
+       :: contracted -> exclusive = NOBODY; goto look
+       :: else -> skip
        fi
      }
   fi;
+
+#ifndef NO_TELL
+#ifndef TELL_LATE
+  if
+  LOST
+  :: atomic { HERE -> told = me }
+  fi;
+#endif
+#endif
+
+#ifndef LIST_LATE
+  if
+  LOST
+  :: atomic { HERE -> LIST }
+  fi;
+#endif
+
+#ifdef TELL_LATE
+  if
+  LOST
+  :: atomic { HERE -> told = me }
+  fi;
+#endif
 
 #ifndef NO_GRACE
   /* Whoever lost his presence without knowing it has noticed after this time, and is not ready any more. */
@@ -182,6 +220,15 @@ look:
   LOST
   :: HERE && !(cut & OLD_ONES)
   fi;
+#endif
+
+#ifndef NO_SECOND_LIST
+#ifndef TELL_LATE
+  if
+  LOST
+  :: atomic { HERE -> LIST }
+  fi;
+#endif
 #endif
 
   /* The DDL; then lock and rows are checked, and it is committed. */
@@ -196,7 +243,7 @@ look:
 
   if
   LOST
-  :: atomic { HERE -> exclusive = NOBODY; goto look }
+  :: atomic { HERE -> exclusive = NOBODY; told = NOBODY; goto look }
   fi;
 
 done:

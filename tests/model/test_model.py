@@ -55,12 +55,17 @@ PASS_HANGS = {
     "announcement_kept": "CALM INSTANCES=2 COMERS=2 CRASHES=1 KEEP_INTENT",
     "dead_session_kept": "CALM INSTANCES=2 CRASHES=1 NO_SESSION_END",
 }
+PRESENCE_HANGS = {"tell_without_a_look": "PROGRESS TELL_BLINDLY"}
 PRESENCE_BREAKS = {
-    "no_try": "NO_TRY",
-    "no_second_look": "NO_SECOND_LOOK",
+    "no_tell": "NO_TELL",
+    "tell_after_the_list": "TELL_LATE",
     "no_list": "NO_LIST",
-    "list_before_the_lock": "LIST_FIRST",
+    "list_after_the_grace": "LIST_LATE",
     "no_grace": "NO_GRACE",
+    "no_regard": "NO_REGARD",
+    "no_second_look": "NO_SECOND_LOOK",
+    "judge_before_the_regard": "JUDGE_FIRST",
+    "announce_after_both": "ANNOUNCE_LATE",
     "ready_without_presence": "STAY_READY",
 }
 
@@ -142,7 +147,7 @@ def test_a_rule_for_progress_is_needed(tmp_path: Path, flags: str) -> None:
     assert "acceptance cycle" in verdict.text
 
 
-@pytest.mark.parametrize("flags", ["", "NEW=2 CUTS=2", "CUTS=0 NO_GRACE"])
+@pytest.mark.parametrize("flags", ["", "NEW=2 CUTS=2", "CUTS=0 NO_GRACE", "NO_SECOND_LIST"])
 def test_no_old_instance_serves_a_contracted_database(tmp_path: Path, flags: str) -> None:
     """No instance whose code lacks what a contract step needs is ready when that is committed, or later."""
     check(tmp_path, "presence.pml", flags).assert_holds()
@@ -152,6 +157,14 @@ def test_no_old_instance_serves_a_contracted_database(tmp_path: Path, flags: str
 def test_a_contract_step_comes_in_the_end(tmp_path: Path, flags: str) -> None:
     """Once the old instances have left the contract step is applied."""
     check(tmp_path, "presence.pml", flags, progress=True).assert_holds()
+
+
+@cases(PRESENCE_HANGS)
+def test_a_rule_for_the_progress_of_old_and_new_is_needed(tmp_path: Path, flags: str) -> None:
+    """With the rule taken out an old instance never becomes ready, nor a contract step is ever applied."""
+    verdict = check(tmp_path, "presence.pml", flags, progress=True)
+    assert verdict.errors
+    assert "acceptance cycle" in verdict.text
 
 
 @cases(PRESENCE_BREAKS)
