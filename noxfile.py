@@ -110,6 +110,13 @@ def corpora(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def screenshots(session: nox.Session) -> None:
+    """Look at the console during a real start, and write the pictures of it into the docs."""
+    session.install(*TEST_TOOLS)
+    session.run("python", "-m", "console.screenshots", env={"PYTHONPATH": "tests"})
+
+
 @nox.session(python=OLDEST)
 def lowest(session: nox.Session) -> None:
     """The tests in which a library has a say, with the oldest Python and the oldest versions allowed."""
@@ -150,8 +157,8 @@ def build(session: nox.Session) -> None:
     hosts = sorted(str(file.parent) for file in Path("example_hosts").glob("*/pyproject.toml"))
     session.run("uv", "pip", "install", "--python", str(place / "venv"), *hosts)
     session.chdir(place)
-    for command in ("--version", "--help", "plugins", "graph"):
-        session.run("venv/bin/corehost", command, external=True)
+    for command in ("--version", "--help", "plugins", "graph", "graph --format svg"):
+        session.run("venv/bin/corehost", *command.split(), external=True)
     imports = "import bulletin.wsgi, celery_host, container_app, fastapi_host, flask_host, litestar_host"
     nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     session.run("venv/bin/python", "-c", imports, external=True, env=nowhere)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 from urllib.parse import urlencode
 
 from corehost.console.markup import Markup, join, tag
 from corehost.console.scene import node_states
 from corehost.console.sight import ON_A_PAGE, Sight, View
-from corehost.console.verdict import WRONG, verdict
+from corehost.console.verdict import is_wrong, verdict
 from corehost.console.words import code, codes, count, holder, moment, shown, state, took, waits_for
+from corehost.core.graph import Graph
 from corehost.core.instances import Instance, migrating
+from corehost.core.present import Present
 from corehost.core.results import BranchStatus
 from corehost.core.revision import Node
 from corehost.postgres.ledger import HistoryEntry
 
-_REMEDIES = {
+_MOST_NOTES: Final = 4
+_REMEDIES: Final = {
     "failed": "The next pass tries it again; once the cause is mended, nothing else has to be done.",
     "in_doubt": "A part of it may be committed: look at the database, then say so with",
-    "diverged": "This code cannot serve this database: install the version that fits.",
 }
 
 
@@ -49,6 +52,7 @@ def figures(sight: Sight) -> Markup:
         ("Held back", str(deferred)) if deferred else None,
         ("At work", str(sum(one.state == "migrating" for one in look.instances) or _held(look.branches))),
         ("Waiting", str(sum(one.state == "waiting" for one in look.instances))),
+        ("Serving", str(len(look.present))),
     ]
     return join(tag("div", tag("dt", pair[0]), tag("dd", pair[1])) for pair in pairs if pair is not None)
 
@@ -56,7 +60,7 @@ def figures(sight: Sight) -> Markup:
 def trouble(sight: Sight) -> Markup:
     """What failed, and what to do."""
     look = sight.look
-    found = [status for status in look.branches if status.state in WRONG] if look else []
+    found = [status for status in look.branches if is_wrong(status)] if look else []
     newest = {
         entry.branch: entry for view in sight.history.values() for entry in reversed(view) if entry.open
     }
@@ -83,14 +87,15 @@ def branches(sight: Sight) -> Markup:
 
 
 def instances(sight: Sight) -> Markup:
-    """Who waits, and who runs a step that takes long."""
+    """Who waits, who runs a step that takes long, who serves."""
     look = sight.look
-    if look is None or not look.instances:
-        return tag("p", "Nobody waits, and no step takes long.", class_="quiet")
+    rows = (
+        [*map(_instance, look.instances), *(_present(p, sight.graph) for p in look.present)] if look else []
+    )
+    if not rows:
+        return tag("p", "Nobody serves, nobody waits, and no step takes long.", class_="quiet")
     return _table(
-        "Instances that wait, or run a step",
-        ("Instance", "State", "At", "Progress", "Since"),
-        [_instance(one) for one in look.instances],
+        "Instances that wait, run a step, or serve", ("Instance", "State", "At", "Progress", "Since"), rows
     )
 
 
@@ -146,7 +151,9 @@ def _failure(status: BranchStatus, entry: HistoryEntry | None) -> Markup:
     if entry is not None:
         facts += [("Revision", entry.revision), ("Started", moment(entry.started_at))]  # type: ignore[list-item]
         facts += [("By", f"{entry.host}:{entry.pid}")] if entry.host else []
-    remedy: list[object] = [_REMEDIES[status.state]]
+    remedy: list[object] = [
+        status.hint or _REMEDIES.get(status.state, "This code cannot serve this database.")
+    ]
     if status.state == "in_doubt":
         remedy += [
             " ",
@@ -170,7 +177,9 @@ def _branch(status: BranchStatus, instance: Instance | None) -> Iterator[object]
     yield codes(status.applied, most=2)
     waiting = [count(len(status.pending), "revision")] if status.pending else []
     waiting += [f"{len(status.deferred)} held back"] if status.deferred else []
-    yield join([", ".join(waiting), *([", next ", code(status.pending[0])] if status.pending else [])])
+    told = [", ".join(waiting), *([", next ", code(status.pending[0])] if status.pending else [])]
+    held = [tag("p", code(revision), f" {why}", class_="note") for revision, why in status.held.items()]
+    yield join([*told, *held[:_MOST_NOTES]])
     lock = status.lock
     yield (
         ""
@@ -186,6 +195,23 @@ def _instance(one: Instance) -> Iterator[object]:
     yield code(f"{one.branch}@{one.revision}") if one.revision else waits_for(one.message or "")
     yield _progress(one) or ""
     yield moment(one.since)
+
+
+def _present(one: Present, graph: Graph | None) -> Iterator[object]:
+    yield code(str(one))
+    yield state("current", "serving")
+    here = {name: tree.branch.origin.version for name, tree in graph.trees.items()} if graph else {}
+    others = [
+        f"{name} {found.origin.version or 'without a version'}"
+        for name, found in sorted(one.branches.items())
+        if name in here and found.origin.version != here[name]
+    ]
+    if not one.recorded:
+        yield "with code that the ledger does not know"
+    else:
+        yield f"with {', '.join(others)}" if others else "with the versions that are installed here"
+    yield ""
+    yield moment(one.since) or "not known"
 
 
 def _progress(one: Instance | None) -> Markup | None:

@@ -65,7 +65,9 @@ def alone(graph: Graph) -> str:
         tag("g", _revisions(scene, layout, compact=False), transform=f"translate({_n(left)} 0)"),
     ]
     whole = _svg(left + layout.width, layout.height, "The graph of the installed revisions", parts)
-    return whole.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
+    size = f"{_n(left + layout.width)} {_n(layout.height)}"
+    own = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" '
+    return whole.replace("<svg ", own, 1) + "\n"
 
 
 def _is_open(mark: Mark) -> bool:
@@ -80,7 +82,7 @@ def _labels(
     indent = _indent(slots)
     middles = [top + metrics.gap + metrics.mark for top in layout.tops]
     middle = dict(zip(scene.lanes, middles, strict=False))
-    parts = [_stripes(layout, indent + _LABELS)]
+    parts = [_stripes(layout)]
     for first, later in scene.rails:
         x = indent - 8 - 7 * slots[first]
         one, other = middle[first], middle[later]
@@ -89,7 +91,9 @@ def _labels(
     for name in scene.lanes:
         (state, text), y = told.get(name, (None, "")), middle[name]
         left = indent + 2
-        if state is not None:
+        if state is None:
+            left += 6
+        else:
             parts.append(icon(state, x=left, y=y - 8))
             left += 23
         parts.append(
@@ -107,7 +111,7 @@ def _told(status: BranchStatus) -> str:
 
 
 def _revisions(scene: Scene, layout: Layout, *, compact: bool) -> Markup:
-    parts = [_stripes(layout, layout.width)]
+    parts = [_stripes(layout)]
     for link, route in zip(scene.links, layout.routes, strict=True):
         state = scene.marks[link.by].state
         kind = "down" if link.inside else "across"
@@ -158,10 +162,11 @@ def _indent(slots: Mapping[str, int]) -> float:
     return 16.0 + 7 * len(set(slots.values()))
 
 
-def _stripes(layout: Layout, width: float) -> Markup:
+def _stripes(layout: Layout) -> Markup:
+    """Every other lane's ground, as wide as there is room."""
     pairs = list(zip(layout.tops, layout.tops[1:], strict=False))
     return join(
-        tag("rect", x=0, y=_n(top), width=_n(width), height=_n(bottom - top), class_="stripe")
+        tag("rect", x=0, y=_n(top), width="100%", height=_n(bottom - top), class_="stripe")
         for top, bottom in pairs[::2]
     )
 
@@ -175,9 +180,7 @@ def _svg(
         class_=class_,
         width=_n(width),
         height=_n(height),
-        viewBox=f"0 0 {_n(width)} {_n(height)}",
         role="img",
-        preserveAspectRatio="xMinYMin slice",
         aria_label=title,
     )
 

@@ -19,6 +19,7 @@ from corehost.core.settings import Settings
 from corehost.installation import Installation
 from corehost.postgres.connect import Connection, Connector, execute, is_lost, translated_errors
 from corehost.postgres.ledger import HistoryEntry, read_history
+from corehost.postgres.presence import read_present
 from corehost.postgres.sql import CURRENT_DATABASE
 from corehost.readiness import Look, look_around
 
@@ -63,7 +64,7 @@ class Sight:
     database: str | None = None
     """The database's name."""
     look: Look | None = None
-    """The branches, and who is at work."""
+    """The branches, who is at work on them, and who serves."""
     history: Mapping[View, tuple[HistoryEntry, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """The attempts of each view, newest first; one more than fits where there are more."""
     problem: str | None = None
@@ -124,7 +125,7 @@ class Reader:
             graph=graph,
             skipped=installation.skipped,
             database=database,
-            look=look,
+            look=replace(look, present=read_present(connection)),
             history={view: _history(connection, view) for view in views},
             at=datetime.now(UTC),
         )

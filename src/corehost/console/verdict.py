@@ -10,7 +10,7 @@ from corehost.console.words import count, holder, shown
 from corehost.core.results import BranchStatus
 from corehost.readiness import Look
 
-WRONG: Final = ("failed", "in_doubt", "diverged")
+_WRONG: Final = ("failed", "in_doubt", "diverged")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +33,7 @@ def verdict(sight: Sight) -> Verdict:
         return Verdict(state="failed", word="Not readable", sentence=f"{shown(sight.problem)}{older}")
     if look is None:
         return Verdict(state="waiting", word="Reading", sentence="The database has not answered yet")
-    wrong = [status for status in look.branches if status.state in WRONG and not status.left_out]
+    wrong = [status for status in look.branches if is_wrong(status) and not status.left_out]
     pending = sum(len(status.pending) for status in look.branches)
     deferred = sum(len(status.deferred) for status in look.branches)
     if wrong:
@@ -54,13 +54,18 @@ def verdict(sight: Sight) -> Verdict:
         )
     held = f"; {count(deferred, 'revision')} held back" if deferred else ""
     left = [status.branch for status in look.branches if status.left_out]
-    without = f"; the host goes on without {', '.join(left)}" if left else ""
-    return Verdict(state="current", word="Ready", sentence=f"Nothing is pending{held}{without}")
+    what = f"Nothing but {', '.join(left)}, which the host goes on without," if left else "Nothing"
+    return Verdict(state="current", word="Ready", sentence=f"{what} is pending{held}")
 
 
 def states(look: Look | None) -> dict[str, str]:
     """Branch -> state, for who is told of changes by voice."""
     return {status.branch: status.state.replace("_", " ") for status in look.branches} if look else {}
+
+
+def is_wrong(status: BranchStatus) -> bool:
+    """Whether somebody has to look at a branch."""
+    return status.blocked or status.state in _WRONG
 
 
 def _symbol(status: BranchStatus) -> str:

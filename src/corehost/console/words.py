@@ -12,7 +12,9 @@ from corehost.core.presentable import presentable
 from corehost.core.results import LockHolder
 
 _HOLDER: Final = re.compile(r"^corehost (\S+:\d+)(?: since .*)?$")
-_HELD: Final = re.compile(r"held by pid \d+ \(corehost (\S+:\d+) since [^)]*\)(?: since \S+)?")
+_HELD: Final = re.compile(
+    r"namespace '([^']*)', held by pid \d+ \(corehost (\S+:\d+) since [^)]*\)(?: since [^\s;,]+)?"
+)
 _LONGEST: Final = 2000
 
 
@@ -56,7 +58,7 @@ def holder(lock: LockHolder) -> str:
 
 def waits_for(message: str) -> str:
     """What an instance waits for, without what the page says anyway."""
-    return shown(_HELD.sub(r"held by \1", message).removeprefix("waiting for "))
+    return shown(_HELD.sub(r"\1, held by \2", message).removeprefix("waiting for "))
 
 
 def code(text: str) -> Markup:
