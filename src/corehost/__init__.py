@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from corehost.core.branch import Branch
+    from corehost.core.checks import HealthCheck
     from corehost.core.errors import (
         AmbiguousRevisionError,
         ConfigurationError,
@@ -59,6 +60,7 @@ __all__ = [
     "DestructiveStepRefused",
     "DiscoveryError",
     "GraphError",
+    "HealthCheck",
     "HealthServer",
     "Host",
     "HostCollector",
@@ -93,6 +95,7 @@ __all__ = [
 _ELSEWHERE = {
     "Batch": "corehost.migrate.batch",
     "Branch": "corehost.core.branch",
+    "HealthCheck": "corehost.core.checks",
     "HealthServer": "corehost.web.server",
     "Host": "corehost.host",
     "HostCollector": "corehost.telemetry.prometheus",

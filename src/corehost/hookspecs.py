@@ -8,6 +8,7 @@ text says so.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from corehost.core.branch import Branch
+    from corehost.core.checks import HealthCheck
     from corehost.core.plan import Plan, Step
     from corehost.core.results import MigrationReport, StepResult
     from corehost.core.spec import PluginSpec
@@ -79,6 +81,16 @@ def corehost_migration_context(branch: Branch) -> AbstractContextManager[Any]:  
     A plugin is asked for its own branch only, the host's own hook modules for every branch. Called in
     the process that runs the step, on the thread of the pass, with the namespace's lock held and no
     transaction open. An exception on entering fails the step; None means none.
+    """
+
+
+@hookspec
+def corehost_register_health_checks() -> Iterable[HealthCheck]:  # type: ignore[empty-body]
+    """Say what is to be looked after while the host serves. Pure: the checks themselves are called later.
+
+    In every process that starts the host, after all ``corehost_startup``, on the thread that starts it, with
+    no lock held. Each check is then called on a thread of its own, until the host stops. An exception
+    stops the start and names the plugin.
     """
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 from corehost import schemas
 from corehost.attendance import Attendance
 from corehost.board import Board
+from corehost.checks import HealthChecks
 from corehost.config import load_settings
 from corehost.core.errors import ConfigurationError, did_you_mean
 from corehost.core.plan import Plan
@@ -42,8 +43,9 @@ class Host:
         self._board = Board(needs_database=settings.readiness_needs_database)
         self._passes = Passes(settings, self._connector)
         self._lifecycle = Lifecycle(settings)
+        self._checks = HealthChecks()
         self._late = LatePlugins(
-            settings, self._passes, self._lifecycle, use=self._use, attend=self._attend_with
+            settings, self._passes, self._lifecycle, self._checks, use=self._use, attend=self._attend_with
         )
         self._watch: DatabaseWatch | None = None
         self._attendance = Attendance(settings, self._connector)
@@ -84,7 +86,7 @@ class Host:
     @property
     def ready(self) -> bool:
         """Whether this instance may serve; from memory, no I/O."""
-        return self._board.readiness.ready
+        return self.readiness().ready
 
     def readiness(self, *, plugin: str | None = None) -> Readiness:
         """The state of this instance, or of one plugin; from memory, never waits, never locks.
@@ -92,9 +94,7 @@ class Host:
         A plugin that was added while the host served has a state of its own, and so has one that the host
         goes on without; the others have the host's. Raises ConfigurationError where there is no such plugin.
         """
-        whole = self._board.readiness
-        if late := self._late.readiness():
-            whole = replace(whole, plugins={**whole.plugins, **late})
+        whole = self._checks.judge(self._board.readiness, self._late.readiness())
         if plugin is None or plugin in whole.plugins:
             return whole if plugin is None else whole.plugins[plugin]
         names = () if self._installation is None else self._installation.order
@@ -155,7 +155,7 @@ class Host:
                     self,
                     installation,
                     starts=lambda name: board.take("passed", message=f"plugin {name!r} starts"),
-                    up=lambda: self._serve(report),
+                    up=lambda: self._serve(installation, report),
                 )
             except BaseException as error:
                 self._attendance.end()
@@ -235,7 +235,9 @@ class Host:
             self._installation = installation
             schemas.use(installation.schemas)
 
-    def _serve(self, report: MigrationReport) -> None:
+    def _serve(self, installation: Installation, report: MigrationReport) -> None:
+        names = (*installation.discovery.host_modules, *installation.order)
+        self._checks.begin(self, self._checks.registered(installation, names))
         self._board.take("passed")
         self._board.finish(report.left_out)
         self._serve_beside_others(report)
@@ -272,6 +274,7 @@ class Host:
 
     def _serve_no_more(self) -> None:
         self._board.take("end", message="the host has stopped")
+        self._checks.end()
         self._late.forget()
         if self._watch is not None:
             self._watch.end()

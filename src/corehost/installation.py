@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from corehost.alembic.files import read_tree
 from corehost.alembic.source import compile_file, source_facts
@@ -95,6 +96,12 @@ class Installation:
     def schemas(self) -> dict[str, str]:
         """Branch -> its schema."""
         return {name: tree.branch.namespace.schema for name, tree in self.graph.trees.items()}
+
+    def caller(self, hook: str, name: str) -> Any:
+        """The hook as one plugin alone implements it: pluggy's own order is none to rely on."""
+        manager = self.discovery.manager
+        others = [plugin for other, plugin in manager.list_name_plugin() if other != name]
+        return manager.subset_hook_caller(hook, remove_plugins=[p for p in others if p is not None])
 
     def facts(self, node: Node) -> SourceFacts:
         """What a revision's source tells; compiles the file first. Raises RevisionFileError."""

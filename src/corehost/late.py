@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from corehost import schemas
 from corehost.board import Board
+from corehost.checks import HealthChecks
+from corehost.core.checks import HealthCheck
 from corehost.core.errors import ConfigurationError, CorehostError
 from corehost.core.results import MigrationReport, Readiness
 from corehost.core.settings import Settings
@@ -34,6 +36,7 @@ class LatePlugins:
         settings: Settings,
         passes: Passes,
         lifecycle: Lifecycle,
+        checks: HealthChecks,
         *,
         use: Callable[[Installation], None],
         attend: Callable[[Installation], None],
@@ -43,6 +46,7 @@ class LatePlugins:
         self._lifecycle = lifecycle
         self._use = use
         self._attend = attend
+        self._checks = checks
         self._changing = threading.RLock()
         self._busy = False
         self._boards: Mapping[str, Board] = {}  # replaced whole: probes read it
@@ -96,10 +100,13 @@ class LatePlugins:
         board.begin()
         self._boards = {**self._boards, name: board}
 
+        checks: list[tuple[str, HealthCheck]] = []
+
         def up() -> Installation:
             after = _settled(trial, late, before)
             self._use(after)
             board.finish({})
+            self._checks.begin(host, checks)
             return after
 
         try:
@@ -108,6 +115,7 @@ class LatePlugins:
             if name in trial.graph.trees:
                 report = self._passes.prepare(trial, board, only=name)
                 self._attend(trial)
+            checks += self._checks.registered(trial, [name])
             board.take("passed", message=f"plugin {name!r} starts")
             self._lifecycle.add(host, trial, name, up=up)
         except BaseException as error:

@@ -151,7 +151,7 @@ class Lifecycle:
                 self._stop(host, installation, self._started.pop())
 
     def _start(self, host: Host, installation: Installation, name: str) -> None:
-        caller = _caller(installation, "corehost_startup", name)
+        caller = installation.caller("corehost_startup", name)
         if caller.get_hookimpls():
             seconds = self._startup_seconds
             earlier = self._unfinished.pop(name, None)
@@ -173,7 +173,7 @@ class Lifecycle:
         self._started.append(name)
 
     def _stop(self, host: Host, installation: Installation, name: str) -> None:
-        caller = _caller(installation, "corehost_shutdown", name)
+        caller = installation.caller("corehost_shutdown", name)
         if not caller.get_hookimpls():
             return
         call = _Call(f"shutdown of {name}", lambda: caller(host=host), late=lambda: None)
@@ -186,7 +186,7 @@ class Lifecycle:
 
 
 def _functions(installation: Installation, hook: str, name: str) -> list[Callable[[Host], object]]:
-    found = _caller(installation, hook, name).get_hookimpls()
+    found = installation.caller(hook, name).get_hookimpls()
     plain = [one for one in found if not (one.hookwrapper or one.wrapper)]
     return [partial(_with_host, one) for one in plain]
 
@@ -217,10 +217,3 @@ def _failed(
     origins = {found.name: found.origin for found in installation.discovery.found}
     where = origins[name].where(branch=name) if name in origins else None
     return PluginStartFailed(f"plugin {name!r} failed to start: {reason}", where=where, hint=hint)
-
-
-def _caller(installation: Installation, hook: str, name: str) -> Any:
-    """The hook as this plugin alone implements it: pluggy's own order is none to rely on."""
-    manager = installation.discovery.manager
-    others = [plugin for other, plugin in manager.list_name_plugin() if other != name]
-    return manager.subset_hook_caller(hook, remove_plugins=[p for p in others if p is not None])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis.strategies import from_regex
 
+from corehost.core.checks import CheckResult
 from corehost.core.instances import Instance
 from corehost.core.results import Readiness
 from corehost.core.rows import Rows
@@ -29,6 +30,7 @@ WHOLE = Readiness(
     seconds=1.5,
     rows=Rows(done=1, total=2),
     holder=Instance(id=uuid.UUID(int=1), host="web-1", pid=1, state="migrating"),
+    checks=(CheckResult(plugin="billing", name="worker", critical=True, status="passing"),),
     plugins={"notes": Readiness(ready=False, state="failed")},
 )
 
@@ -57,5 +59,6 @@ def test_every_detail_is_described() -> None:
     schemas = description(Paths())["components"]["schemas"]
     for name in ("Ready", "NotReady"):
         assert WHOLE.as_dict().keys() == schemas[name]["properties"].keys()
+    assert WHOLE.checks[0].as_dict().keys() == schemas["Check"]["properties"].keys()
     assert WHOLE.holder is not None
     assert WHOLE.holder.progress().keys() == schemas["Holder"]["properties"].keys()

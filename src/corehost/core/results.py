@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from corehost.core.branch import Origin
+from corehost.core.checks import CheckResult
 from corehost.core.deferral import Held
 from corehost.core.instances import Instance
 from corehost.core.revision import Node
@@ -159,6 +160,9 @@ class Readiness:
     """Plugin -> its own readiness, of plugins that were added while the host served, or that it goes on
     without."""
 
+    checks: tuple[CheckResult, ...] = ()
+    """How the plugins' health checks stand, sorted by plugin and name."""
+
     def as_dict(self) -> dict[str, object]:
         """The JSON body of the health endpoints; parts that are None or empty are left out."""
         return {"format_version": "1.0", **self._parts()}
@@ -178,6 +182,8 @@ class Readiness:
                 body["rows_total"] = self.rows.total
         if self.holder is not None:
             body["holder"] = self.holder.progress()
+        if self.checks:
+            body["checks"] = [check.as_dict() for check in self.checks]
         if self.plugins:
             body["plugins"] = {name: one._parts() for name, one in sorted(self.plugins.items())}
         return body

@@ -49,8 +49,9 @@ def tell_what_does_not_compile(
         told = state.open_steps.get(branch.namespace)
         if told is not None and (told.revision, told.version) == (node.revision, branch.origin.version):
             continue  # by somebody else with this code
+        step = step_at(context.graph, node)
         record = StepRecord(
-            step_at(context.graph, node),
+            step,
             branch,
             pass_id=context.pass_id,
             knows_releases=state.knows_releases,
@@ -58,7 +59,9 @@ def tell_what_does_not_compile(
         try:
             record.fail(connection, error=str(error), duration_ms=0.0)
         except psycopg.errors.InsufficientPrivilege as refused:
-            _log.warning("%s: the ledger cannot be told: %s", node, str(refused).splitlines()[0])
+            reason = str(refused).splitlines()[0]
+            about = step.extra("ledger.not_told")
+            _log.warning("%s: the ledger cannot be told: %s", node, reason, extra=about)
 
 
 def is_others(

@@ -35,8 +35,8 @@ class Endpoints:
         metrics = None if paths.metrics is None else Exposition(host, readiness=self._readiness)
         made: dict[str | None, Callable[[Request], Answer]] = {
             paths.live: lambda _: json_answer(HTTPStatus.OK, {"format_version": "1.0", "live": True}),
-            paths.ready: self._report,
-            paths.health: self._report,
+            paths.ready: lambda request: self._reported(replace(self._readiness(), checks=()), request),
+            paths.health: lambda request: self._reported(self._readiness(), request),
             paths.metrics: lambda request: self._measured(metrics, request),
             paths.openapi: lambda _: json_answer(HTTPStatus.OK, description(paths)),
         }
@@ -66,10 +66,6 @@ class Endpoints:
             return token_wanted()
         body, kind = metrics.read(request.accept)
         return text_answer(HTTPStatus.OK, body, kind)
-
-    def _report(self, request: Request) -> Answer:
-        """200 where the host is ready, else 503."""
-        return self._reported(self._readiness(), request)
 
     def _reported(self, readiness: Readiness, request: Request) -> Answer:
         if self._access.allows(request.authorization):

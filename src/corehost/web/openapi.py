@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+from corehost.core.checks import CheckStatus
 from corehost.core.results import ReadinessState
 from corehost.core.version import VERSION
 from corehost.http.answers import HEADERS
@@ -33,12 +34,22 @@ _DETAILS: Final[Mapping[str, Json]] = {
     "seconds": {**_SECONDS, "description": "how long the step has been running"},
     "rows_done": {**_COUNT, "description": "how many rows a data migration has done"},
     "rows_total": {**_COUNT, "description": "how many rows it has to do"},
+    "checks": {"type": "array", "items": {"$ref": "#/components/schemas/Check"}},
     "holder": {"$ref": "#/components/schemas/Holder"},
     "plugins": {
         "type": "object",
         "additionalProperties": {"$ref": "#/components/schemas/Plugin"},
         "description": "plugins that were added while the host served, or that it goes on without",
     },
+}
+_CHECK: Final[Mapping[str, Json]] = {
+    "plugin": _TEXT,
+    "name": _TEXT,
+    "critical": {"type": "boolean"},
+    "status": {"enum": [*get_args(CheckStatus)]},
+    "message": _OPTIONAL_TEXT,
+    "checked_at": {"type": ["string", "null"], "format": "date-time"},
+    "duration_ms": {"type": ["number", "null"], "minimum": 0},
 }
 _HOLDER: Final[Mapping[str, Json]] = {
     "host": _TEXT,
@@ -84,6 +95,7 @@ def description(paths: Paths) -> Json:
                     {"ready": {"const": False}, "state": {"enum": [*_not_ready()]}}, _DETAILS
                 ),
                 "Problem": _document({"message": _TEXT}),
+                "Check": _object(_CHECK),
                 "Holder": _object(_HOLDER),
                 "Plugin": _object(
                     {"ready": {"type": "boolean"}, "state": {"enum": [*get_args(ReadinessState)]}}, _DETAILS

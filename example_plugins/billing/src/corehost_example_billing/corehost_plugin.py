@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import corehost
@@ -19,6 +20,13 @@ def corehost_register_plugin() -> corehost.PluginSpec:
         migrations="corehost_example_billing:migrations",
         requires=("accounts>=1.0",),
     )
+
+
+@corehost.hookimpl
+def corehost_register_health_checks() -> list[corehost.HealthCheck]:
+    """A thread that finds no time for us in so long is stuck: then this instance is not ready."""
+    patience = timedelta(seconds=30)
+    return [corehost.HealthCheck(name="renderer", check=worker.check, timeout=patience, critical=True)]
 
 
 @corehost.hookimpl

@@ -41,6 +41,13 @@ def render(host: Host, invoice: Invoice) -> Future[str]:
     return thread.submit(_text, invoice)
 
 
+def check(host: Host) -> str:
+    """Wait until the thread has time for us; raises RuntimeError where there is none, hangs where it does."""
+    if (thread := _threads.get(id(host))) is None:
+        raise RuntimeError("billing is not started on this host")
+    return thread.submit(lambda: "the thread answers").result()
+
+
 def _text(invoice: Invoice) -> str:
     rows = [*invoice.lines, ("Total", sum(amount for _, amount in invoice.lines))]
     body = "\n".join(f"{label:<40}{amount / 100:>12.2f} {invoice.currency}" for label, amount in rows)
