@@ -265,6 +265,20 @@ def test_more_readers_than_there_is_room_for_come_again(counted: Counted) -> Non
         assert began.startswith("retry: 2000\n\n")
 
 
+def test_a_server_that_ends_waits_for_no_stream_for_long(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream ends by itself, so that a server which lets open responses finish comes to its end."""
+    monkeypatch.setattr("corehost.console.events._LIFE", 1.0)
+    with httpx.Client(timeout=PATIENCE) as watching:
+        with uvicorn_server(AsgiConsole(counted.host)) as client:
+            stream = watching.stream("GET", client.base_url.join("/events"))
+            lines = stream.__enter__().iter_lines()
+            assert next(lines).startswith("retry: ")
+        assert "event: beat" in list(lines)
+        stream.__exit__(None, None, None)
+
+
 def test_without_the_token_nothing_is_shown(database: str) -> None:
     """Page, events and files ask for the token; a bearer's and a password are the same."""
     host = Counted(database, health_token=TOKEN).host

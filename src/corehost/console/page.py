@@ -18,6 +18,7 @@ from corehost.console.resources import resource
 from corehost.console.sight import Sight, View
 from corehost.console.verdict import states, verdict
 from corehost.console.words import stamp
+from corehost.core.graph import Graph
 from corehost.core.version import VERSION
 
 
@@ -47,6 +48,7 @@ class Draughtsman:
     """Draws pages; keeps the picture as long as it would be the same."""
 
     def __init__(self) -> None:
+        self._graph: Graph | None = None
         self._key: Any = None
         self._picture = Markup()
 
@@ -76,10 +78,11 @@ class Draughtsman:
         graph, look = sight.graph, sight.look
         if graph is None or look is None:
             return Markup()
-        key = (id(graph), tuple((s.branch, s.state, s.applied, s.pending, s.deferred) for s in look.branches))
-        if key != self._key:
+        key = tuple((s.branch, s.state, s.applied, s.pending, s.deferred) for s in look.branches)
+        if graph is not self._graph or key != self._key:  # a host may get plugins while it serves
             labels, revisions, ahead = draw(graph, look.branches)
-            self._key, self._picture = (
+            self._graph, self._key, self._picture = (
+                graph,
                 key,
                 Markup(
                     labels
