@@ -50,7 +50,7 @@ class Board(Tally):
 
     def begin(self) -> None:
         """A pass begins."""
-        self.steps = 0
+        self.steps = self._left = 0
         self.take("begin")
 
     def finish(self, left_out: Mapping[str, str]) -> None:

@@ -33,8 +33,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def corehost_register_plugin() -> PluginSpec:  # type: ignore[empty-body]
     """Say what this plugin is. Pure: no configuration, environment or I/O.
 
-    Called once per plugin at discovery, in every process, with no lock held. An exception makes the
-    plugin wrong, as any other mistake of its spec does.
+    Called once per plugin at discovery, or when a host adds it, in every process, with no lock held. An
+    exception makes the plugin wrong, as any other mistake of its spec does.
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Final
 from corehost.core.errors import CorehostError
 from corehost.postgres.connect import Connector, ping
 from corehost.postgres.ledger import without_secrets
+
+_log = logging.getLogger("corehost")
 
 _EVERY: Final = 10.0
 """Seconds between two looks, cut by up to a half at random: a fleet must not look in step."""
@@ -47,11 +50,14 @@ class DatabaseWatch:
                 return
             if problem is None:
                 if failures >= _FAILURES:
+                    _log.info("the database answers again", extra={"event": "database.found"})
                     self._found()
                 failures, pause = 0, _EVERY
                 continue
             failures += 1
             pause = min(_AGAIN * 2 ** (failures - 1), _EVERY)
+            if failures == _FAILURES:
+                _log.warning("the host is degraded: %s", problem, extra={"event": "database.lost"})
             if failures >= _FAILURES:
                 self._lost(problem)
 

@@ -19,7 +19,7 @@ failures = []
 def migrate(url):
     try:
         report = corehost.Host.from_config(database_url=url).migrate()
-        assert len(report.applied) == 12 + len(STEPS), report
+        assert sum(result.node.branch == "accounts" for result in report.applied) == 12, report
     except BaseException as error:
         failures.append(error)
 

@@ -32,6 +32,7 @@ from corehost.alembic.scripts import LazyScript, script_directory
 from corehost.alembic.statements import ends_transaction
 from corehost.core.errors import PluginError
 from corehost.core.plan import Step
+from corehost.core.rows import counting
 from corehost.core.tree import BranchTree
 
 assert sqlalchemy.orm
@@ -215,7 +216,11 @@ class BranchRunner:
         namespace = self.tree.branch.namespace
         shown = {"as_sql": False, "tag": None, "destination_rev": step.node.revision}
         shown.update((key, value) for key, value in configuration.items() if key == "as_sql")
-        with ONE_AT_A_TIME, EnvironmentContext(self._config, self._scripts, **shown) as environment:
+        with (
+            ONE_AT_A_TIME,
+            counting(),
+            EnvironmentContext(self._config, self._scripts, **shown) as environment,
+        ):
             environment.configure(
                 target_metadata=self._metadata(),
                 version_table=namespace.version_table,

@@ -20,7 +20,6 @@ from corehost.core.branch import Branch
 from corehost.core.errors import MigrationError, StepFailed, Where
 from corehost.core.plan import Step
 from corehost.core.results import StepResult
-from corehost.core.rows import counting
 from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
 from corehost.migrate.running import RunningStep, running_step
@@ -159,7 +158,7 @@ class StepRunner:
             self.session.found(*now)
 
         self.before_step(step)
-        with counting(), ExitStack() as stack:
+        with ExitStack() as stack:
             for context in self.contexts(self.branch):
                 stack.enter_context(context)
             self.session.prepare(lock_timeout=step.facts.lock_timeout)

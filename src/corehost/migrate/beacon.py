@@ -104,8 +104,13 @@ class Beacon(Tally):
         self._over.set()
         if self._thread is not None:
             self._thread.join(2 * _TICK)  # it takes its own back; a server that hangs is not waited for
-        elif self._is_written:
+        elif self._is_written and connection is not None:
             self._try(lambda: self._remove(connection))
+        elif self._is_written:
+            # Not on this thread: whoever was asked to end may not wait for a server that does not answer.
+            last = threading.Thread(target=self._try, args=(lambda: self._remove(None),), daemon=True)
+            last.start()
+            last.join(_TICK)
 
     def _watch(self) -> None:
         connection: Connection | None = None

@@ -64,6 +64,12 @@ class Look:
             if status.state != "orphaned"
         )
 
+    @property
+    def holder(self) -> Instance | None:
+        """The instance that holds a lock and tells how far it is; the first, where there are several."""
+        pids = {status.lock.pid for status in self.branches if status.lock is not None}
+        return next((one for one in self.instances if one.backend_pid in pids), None)
+
     def fingerprint(self) -> Any:
         """A value that differs whenever anybody has made progress."""
         return tuple(

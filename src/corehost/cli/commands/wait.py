@@ -34,6 +34,7 @@ def wait(run: Invocation, timeout: timedelta) -> None:
             graph,
             timeout=timeout,
             waiting=observer.waiting,
+            looked=lambda _, seen: observer.held_by(seen.holder),
             policy=run.installation.policy,
         )
     finally:
