@@ -67,9 +67,11 @@ class Attendance:
         if self._presence is not None:
             self._watch = partial(Presence.watch, lost=lost, found=found, refused=refused)
             self._watch(self._presence)
-            if report.deferred and self._presence.is_held and self._settings.mode == "migrate":
-                self._late = LateSteps(self._sees, run)
-                self._late.begin(report.deferred)
+        is_seen = self._presence is not None and self._presence.is_held
+        in_background = any(held.in_background for held in report.deferred.values())
+        if report.deferred and (is_seen or in_background) and self._settings.mode == "migrate":
+            self._late = LateSteps(self._sees, run)
+            self._late.begin(report.deferred)
 
     def extend(self, installation: Installation, stop: Stop) -> None:
         """The host that serves has a plugin more: be present with that as well. Raises as :meth:`begin`."""

@@ -1,4 +1,4 @@
-"""Runs contract steps in the background of an instance that serves, when the last older one has left."""
+"""Runs what was held back in the background of an instance that serves: contract and background steps."""
 
 from __future__ import annotations
 
@@ -54,10 +54,14 @@ class LateSteps:
             except WaitTimedOut:
                 pause = _OFTEN  # another one is at it
             except CorehostError as error:
-                _log.warning("contract steps could not be run: %s", error, extra={"event": "contract.failed"})
+                _log.warning(
+                    "what was held back could not be run: %s",
+                    error,
+                    extra={"event": "contract.failed"},
+                )
                 pause = _SELDOM
             except Exception:
-                _log.exception("contract steps could not be run", extra={"event": "contract.failed"})
+                _log.exception("what was held back could not be run", extra={"event": "contract.failed"})
                 pause = _SELDOM
             if _by_hand(held):
                 return

@@ -113,17 +113,19 @@ class Host:
         wait: bool = True,
         allow_destructive: bool = False,
         contract: bool = False,
+        background: bool = False,
         observer: Observer | None = None,
     ) -> MigrationReport:
         """Discover, plan, wait for others, apply what is pending, whatever ``mode`` says.
 
-        ``only`` restricts the pass to one branch and what that depends on; ``wait=False`` gives up
-        when somebody else holds a lock; ``allow_destructive`` lets steps pass that
-        ``on_destructive`` refuses; ``contract`` runs contract steps now, unless an instance is present
-        that lacks them. Raises MigrationError, its ``report`` saying what this process had applied. A
-        host that serves goes on serving meanwhile, whatever comes of it.
+        ``only`` restricts it to one branch and what that depends on; ``wait=False`` gives up when somebody
+        else holds a lock; ``allow_destructive`` lets steps pass that ``on_destructive`` refuses;
+        ``contract`` runs contract steps now, unless an instance is present that lacks them;
+        ``background`` runs background steps behind all others. Raises MigrationError, its ``report`` saying
+        what this process had applied. A host that serves goes on serving, whatever comes of it.
         """
-        request = PassRequest(only=only, wait=wait, allow_destructive=allow_destructive, contract=contract)
+        request = PassRequest(only=only, wait=wait, contract=contract, background=background)
+        request = replace(request, allow_destructive=allow_destructive)
         return self._told(
             lambda told: self._passes.migrate(self.installation, request, told), observer, whole=only is None
         )
@@ -259,7 +261,7 @@ class Host:
             self._attendance.extend(installation, stop)
 
     def _serve_beside_others(self, report: MigrationReport) -> None:
-        late = PassRequest(wait=False)
+        late = PassRequest(wait=False, background=True)
         self._attendance.serve(
             report,
             lost=self._board.lost_database,

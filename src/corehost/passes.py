@@ -17,7 +17,16 @@ from corehost.core.plan import Plan, Step
 from corehost.core.results import MigrationReport, StepResult
 from corehost.core.settings import Settings
 from corehost.installation import Installation
-from corehost.migrate import Beacon, MigrationPass, Observer, PassContext, PassRequest, Several, Stop
+from corehost.migrate import (
+    BackgroundSteps,
+    Beacon,
+    MigrationPass,
+    Observer,
+    PassContext,
+    PassRequest,
+    Several,
+    Stop,
+)
 from corehost.postgres.connect import Connection, Connector, translated_errors
 from corehost.readiness import Look, look_around, wait_until_ready
 from corehost.telemetry.measures import Measures
@@ -81,7 +90,27 @@ class Passes:
             self._go_on_without(installation, frozenset())  # what failed is tried again, its hooks with it
             report = self._run(installation, request, observer)
             self._go_on_without(installation, installation.with_dependents(report.left_out))
-            return report
+        while applied := self._in_background(installation, request, observer, report):
+            with self._one_at_a_time:  # what was held back for them
+                behind = self._run(installation, replace(request, background=False), observer)
+            report = replace(behind, applied=(*report.applied, *applied, *behind.applied))
+        return report
+
+    def _in_background(
+        self,
+        installation: Installation,
+        request: PassRequest,
+        observer: Observer,
+        report: MigrationReport,
+    ) -> tuple[StepResult, ...]:
+        """Run the background steps that a pass has held back; what was applied."""
+        if not request.background or not any(held.in_background for held in report.deferred.values()):
+            return ()
+        with watched_pass(self.measures) as watch:
+            context = self._context(installation, Several(watch, observer), request)
+            steps = BackgroundSteps(context, self._connector, wait=request.wait)
+            with self.stoppable(steps.stop):
+                return steps.run()
 
     def interrupt(self) -> bool:
         """Ask whatever runs to end, a step within ``shutdown_grace``; False where nothing runs."""
@@ -171,6 +200,11 @@ class Passes:
             self._stops = tuple(other for other in self._stops if other is not stop)
 
     def _pass(self, installation: Installation, observer: Observer, request: PassRequest) -> MigrationPass:
+        return MigrationPass(
+            self._context(installation, observer, request), self._connector, wait=request.wait
+        )
+
+    def _context(self, installation: Installation, observer: Observer, request: PassRequest) -> PassContext:
         hook = installation.discovery.manager.hook
 
         def contexts(branch: Branch) -> Sequence[AbstractContextManager[Any]]:
@@ -191,7 +225,7 @@ class Passes:
             if hook.corehost_before_migrate.get_hookimpls():
                 hook.corehost_before_migrate(plan=_with_facts(installation, plan))
 
-        context = PassContext(
+        return PassContext(
             graph=installation.graph,
             settings=self._settings,
             policy=replace(
@@ -208,7 +242,6 @@ class Passes:
             only=request.only,
             allow_destructive=request.allow_destructive,
         )
-        return MigrationPass(context, self._connector, wait=request.wait)
 
 
 def _report_of(seen: Look, *, waited: float = 0.0) -> MigrationReport:

@@ -19,7 +19,7 @@ from corehost.core.setting_types import parse_duration
 
 __all__ = ["compile_file", "source_facts"]
 
-_ATTRIBUTES: Final = ("phase", "retry_safe", "lock_timeout")
+_ATTRIBUTES: Final = ("phase", "retry_safe", "blocking", "lock_timeout")
 _PHASES: Final[tuple[Phase, ...]] = ("expand", "contract")
 _DROPS: Final = frozenset(
     (
@@ -58,6 +58,7 @@ def source_facts(path: str | PathLike[str]) -> SourceFacts:
                          sequences, ``nullable=False`` and UPDATE do not count.
     ``phase``            the module attribute: None, ``"expand"`` or ``"contract"``.
     ``retry_safe``       the module attribute: True or False.
+    ``background``       True with the module attribute ``blocking = False``.
     ``lock_timeout``     the module attribute: None or a duration with its unit.
     ===================  ==========================================================================
 
@@ -86,7 +87,8 @@ def source_facts(path: str | PathLike[str]) -> SourceFacts:
         transactional=transactional,
         destructive=destructive,
         phase=_phase(values.get("phase"), where),
-        retry_safe=_retry_safe(values.get("retry_safe", False), where),
+        retry_safe=_flag("retry_safe", values.get("retry_safe", False), where),
+        background=not _flag("blocking", values.get("blocking", True), where),
         lock_timeout=_lock_timeout(values.get("lock_timeout"), where),
     )
 
@@ -166,10 +168,12 @@ def _phase(value: object, where: Where) -> Phase | None:
     )
 
 
-def _retry_safe(value: object, where: Where) -> bool:
+def _flag(name: str, value: object, where: Where) -> bool:
     if not isinstance(value, bool):
         raise RevisionFileError(
-            f"retry_safe is {value!r}, neither True nor False", where=where, hint="write retry_safe = True"
+            f"{name} is {value!r}, neither True nor False",
+            where=where,
+            hint=f"write {name} = True, or {name} = False",
         )
     return value
 

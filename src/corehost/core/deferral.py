@@ -25,6 +25,8 @@ class Held:
     """The digests of instances that are present and keep it back."""
     seconds: float | None = None
     """How long it is held back at least; None where that is not known."""
+    in_background: bool = False
+    """Whether it is a background step itself: an instance that serves runs it."""
     by_hand: bool = False
     """Whether nothing but ``corehost migrate --contract`` will run it."""
 

@@ -37,6 +37,14 @@ class Namespace:
         return intent_key(self.schema)
 
     @property
+    def background(self) -> Namespace:
+        """What stands for the schema where a background step is run: a lock of its own, and nothing else.
+
+        So others can migrate the schema meanwhile, and become ready. No schema can have such a name.
+        """
+        return Namespace(schema=f"{self.schema}\x00background", version_table=self.version_table)
+
+    @property
     def contract_key(self) -> int:
         """The key that tells that a contract step of the schema is run, or about to be."""
         return contract_key(self.schema)

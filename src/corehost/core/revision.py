@@ -48,5 +48,7 @@ class SourceFacts:
     """``phase`` as the file marks it."""
     retry_safe: bool = False
     """Whether it may be run again after a crash in its middle."""
+    background: bool = False
+    """Whether readiness does not depend on it (``blocking = False``): run by an instance that serves."""
     lock_timeout: str | None = None
     """The file's own ``lock_timeout``."""

@@ -24,6 +24,7 @@ from corehost.core.settings import Settings
 from corehost.migrate.observer import Observer
 from corehost.migrate.running import RunningStep, running_step
 from corehost.migrate.stop import Stop
+from corehost.migrate.watcher import StepWatcher
 from corehost.postgres import sql
 from corehost.postgres.batches import forget
 from corehost.postgres.connect import Connection, execute, is_lost, remedy
@@ -78,6 +79,10 @@ class StepRunner:
     before_step: StepHook
     """Told before the step; its exception fails the step."""
     stop: Stop
+    lock_key: int | None = None
+    """The lock under which the step is run, where that is not the namespace's own."""
+    before_finish: Callable[[RunningStep], None] = lambda _: None
+    """Called before the step is committed; its exception is the step's."""
 
     def run(
         self, step: Step, rows: Sequence[str], *, required: Sequence[str], settle: bool, has_ledger: bool
@@ -142,9 +147,10 @@ class StepRunner:
         has_ledger: bool,
     ) -> None:
         step, record = running.step, running.record
-        watcher = _Watcher(step, self.connection, self.session, record, began, enabled=has_ledger)
+        watcher = StepWatcher(step, self.connection, self.session, record, began, enabled=has_ledger)
 
         def finish() -> None:
+            self.before_finish(running)
             if step.at_once:
                 execute(self.connection, sql.RESET_ROLE)  # the bootstrap may have taken one
             if running.loops:
@@ -176,6 +182,7 @@ class StepRunner:
             action=action or _action(step),
             release=self.release,
             knows_releases=not self.branch.is_ledger,
+            lock_key=self.lock_key,
         )
 
     def _failed(
@@ -195,51 +202,6 @@ class StepRunner:
             where=_where(step, self.branch, error),
             hint=hint,
         )
-
-
-class _Watcher:
-    """Writes 'started' before anything of a step is committed ahead of its end."""
-
-    def __init__(
-        self,
-        step: Step,
-        connection: Connection,
-        session: StepSession,
-        record: StepRecord,
-        began: float,
-        *,
-        enabled: bool,
-    ):
-        self._step = step
-        self._told: set[str] = set()
-        self._connection = connection
-        self._session = session
-        self._record = record
-        self._began = began
-        self._enabled = enabled  # the ledger's own first revision has no ledger to write to
-        self.finished = False
-
-    def before_early_commit(self) -> None:
-        if self._enabled and not self.finished:
-            self._record.start(self._connection, duration_ms=_ms_since(self._began))
-
-    def autocommit(self, active: bool) -> None:
-        # CREATE INDEX CONCURRENTLY waits for others by design; cut short it leaves an INVALID index.
-        if active:
-            self._session.without_lock_timeout()
-        else:
-            self._session.restore_lock_timeout()
-
-    def meddled(self, what: str) -> None:
-        if not self.finished and what not in self._told:
-            self._told.add(what)
-            _log.warning(
-                "%s %s: what it does so is neither undone with the step nor guarded by the lock (%s)",
-                self._step.node,
-                what,
-                self._step.revision.path,
-                extra=self._step.extra("step.meddled"),
-            )
 
 
 def _action(step: Step) -> str:

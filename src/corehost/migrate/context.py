@@ -29,6 +29,8 @@ class PassRequest:
     """Whether to wait while somebody else holds a lock."""
     allow_destructive: bool = False
     """Whether steps that drop or narrow data may be run although ``on_destructive`` refuses them."""
+    background: bool = False
+    """Whether background steps are run too, behind all others."""
     contract: bool = False
     """Whether contract steps are run now, whatever ``contract_steps`` and ``contract_delay`` say."""
 

@@ -13,14 +13,14 @@ from corehost.core.plan import Frontier, Step, step_at
 from corehost.core.results import StepResult
 from corehost.core.revision import Node
 from corehost.core.standing import Standing
-from corehost.core.state import DatabaseState
+from corehost.core.state import DatabaseState, OpenStep
 from corehost.migrate.attempt import ConnectionLost, StepRunner
 from corehost.migrate.context import PassContext
 from corehost.migrate.contracting import Contracting
 from corehost.migrate.findings import Findings
 from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
-from corehost.postgres.locks import LockSet
+from corehost.postgres.locks import LockSet, holders
 from corehost.postgres.prepare import (
     create_extensions,
     drop_invalid_indexes,
@@ -124,11 +124,10 @@ class NamespaceWork:
             return
         attempt = state.open_steps.get(branch.namespace)
         if attempt is not None and attempt.partial:
-            node = Node(name, attempt.revision)
-            if (
-                attempt.revision in self._context.graph.trees[name].revisions
-                and self._context.facts(node).retry_safe
-            ):
+            is_known = attempt.revision in self._context.graph.trees[name].revisions
+            if is_known and self._context.facts(Node(name, attempt.revision)).retry_safe:
+                return
+            if self._runs_in_background(attempt):
                 return
             self._findings.blocked[name] = IncompatibleDatabase(
                 f"{attempt.what} is in doubt: begun at {attempt.started_at:%Y-%m-%d %H:%M:%S}"
@@ -148,6 +147,12 @@ class NamespaceWork:
                 f"{attempt.what} failed at {attempt.host}:{attempt.pid}: {attempt.error}",
                 where=replace(where, revision=attempt.revision),
             )
+
+    def _runs_in_background(self, attempt: OpenStep) -> bool:
+        """Whether it is run at this moment, under the lock of background steps."""
+        key = attempt.namespace.background.lock_key
+        holder = holders(self._connection, [key]).get(key)
+        return holder is not None and holder.pid == attempt.backend_pid
 
     def _next(self, frontier: Frontier, covered: frozenset[str]) -> Node | None:
         graph = self._context.graph

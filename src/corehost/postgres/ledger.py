@@ -76,12 +76,13 @@ class StepRecord:
         action: str = "upgrade",
         release: str | None = None,
         knows_releases: bool = True,
+        lock_key: int | None = None,
     ):
         self._namespace = step.namespace
         self._knows_releases = knows_releases  # the ledger's own first revisions make the columns
         self._started_id: int | None = None
         self._values: dict[str, Any] = {
-            "key": step.namespace.lock_key,
+            "key": step.namespace.lock_key if lock_key is None else lock_key,
             "schema_name": step.namespace.schema,
             "version_table": step.namespace.version_table,
             "branch": step.node.branch,

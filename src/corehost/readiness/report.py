@@ -101,8 +101,9 @@ def look_around(connection: Connection, graph: Graph, *, policy: Policy = DEFAUL
     held_of: dict[str, dict[str, str]] = {name: {} for name in graph.trees}
     for node in sorted(deferred, key=graph.rank.__getitem__):
         held_of[node.branch][node.revision] = deferred[node].reason
-    keys = {name: tree.branch.namespace.lock_key for name, tree in graph.trees.items()}
-    held = holders(connection, sorted(set(keys.values())))
+    places = {name: tree.branch.namespace for name, tree in graph.trees.items()}
+    keys = {n.lock_key for n in places.values()} | {n.background.lock_key for n in places.values()}
+    held = holders(connection, sorted(keys))
     if any(attempt.partial and not attempt.failed for attempt in state.open_steps.values()):
         # Its holder may have finished between the two statements: an open step without a holder
         # counts only if it is still open when nobody is seen to hold the lock.
@@ -113,7 +114,7 @@ def look_around(connection: Connection, graph: Graph, *, policy: Policy = DEFAUL
             standings[name],
             state,
             pending=tuple(by_branch[name]),
-            holder=held.get(keys[name]),
+            holder=held.get(places[name].lock_key) or held.get(places[name].background.lock_key),
             held=held_of[name],
         )
         for name, tree in graph.trees.items()

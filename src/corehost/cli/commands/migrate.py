@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--branch", metavar="NAME", help="Only this branch and what it depends on.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait while others hold a lock.")
 @click.option("--allow-destructive", is_flag=True, help="Run steps that the setting on_destructive refuses.")
+@click.option("--background", is_flag=True, help="Run background steps too, behind all others.")
 @click.option("--contract", is_flag=True, help="Run contract steps now, unless an older instance is there.")
 def migrate(
     run: Invocation,
@@ -29,6 +30,7 @@ def migrate(
     branch: str | None,
     wait: bool,
     allow_destructive: bool,
+    background: bool,
     contract: bool,
 ) -> int | None:
     """Wait for others, apply what is pending, say what was done.
@@ -58,6 +60,7 @@ def migrate(
                 wait=wait,
                 allow_destructive=allow_destructive,
                 contract=contract,
+                background=background,
                 observer=observer,
             )
             _fill(run, report)
