@@ -245,6 +245,7 @@ def test_a_local_name_is_no_attribute(facts: Facts) -> None:
         ),
         ("phase = 1", "phase is 1, neither 'expand' nor 'contract'", None),
         ("retry_safe = 'yes'", "retry_safe is 'yes', neither True nor False", "write retry_safe = True"),
+        ("blocking = 'no'", "blocking is 'no', neither True nor False", "write blocking = False"),
         (
             "lock_timeout = '2'",
             "lock_timeout is '2', not a duration with its unit",

@@ -173,7 +173,7 @@ def _flag(name: str, value: object, where: Where) -> bool:
         raise RevisionFileError(
             f"{name} is {value!r}, neither True nor False",
             where=where,
-            hint=f"write {name} = True, or {name} = False",
+            hint=f"write {name} = {name != 'blocking'}",
         )
     return value
 

@@ -150,9 +150,8 @@ class NamespaceWork:
 
     def _runs_in_background(self, attempt: OpenStep) -> bool:
         """Whether it is run at this moment, under the lock of background steps."""
-        key = attempt.namespace.background.lock_key
-        holder = holders(self._connection, [key]).get(key)
-        return holder is not None and holder.pid == attempt.backend_pid
+        found = holders(self._connection, [attempt.namespace.background.lock_key])
+        return any(holder.pid == attempt.backend_pid for holder in found.values())
 
     def _next(self, frontier: Frontier, covered: frozenset[str]) -> Node | None:
         graph = self._context.graph
