@@ -71,8 +71,9 @@ class Board(Tally):
 
     def refuse(self, error: BaseException) -> None:
         """An instance that serves must not go on: its code does not fit the database any more."""
-        if self._now.state in ("ready", "degraded"):
-            self.fail(error)
+        with self._writing:  # it may have stopped meanwhile
+            if self._now.state in ("ready", "degraded"):
+                self._enter("fail", **_what_failed(error))
 
     def _if_serving(self, event: Event, **details: Any) -> None:
         """Whoever watches the database may not know yet that the host has stopped."""
@@ -82,13 +83,7 @@ class Board(Tally):
 
     def fail(self, error: BaseException) -> None:
         """The start has failed; probes say why, without secrets."""
-        where = getattr(error, "where", None)
-        self.take(
-            "fail",
-            branch=getattr(where, "branch", None),
-            revision=getattr(where, "revision", None),
-            message=without_secrets(getattr(error, "message", type(error).__name__)),
-        )
+        self.take("fail", **_what_failed(error))
 
     def waiting(self, message: str) -> None:
         """Others hold what is needed; how far the holder is stays until something newer is known."""
@@ -111,3 +106,12 @@ class Board(Tally):
             step=self.done + 1,
             steps=self.steps,
         )
+
+
+def _what_failed(error: BaseException) -> dict[str, Any]:
+    where = getattr(error, "where", None)
+    return {
+        "branch": getattr(where, "branch", None),
+        "revision": getattr(where, "revision", None),
+        "message": without_secrets(getattr(error, "message", type(error).__name__)),
+    }
