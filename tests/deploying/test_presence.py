@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from corehost.core.namespace import presence_key
+from support.cluster import Cluster
 from support.instances import NO_DELAY, end, presences, serve, serving, stop
 from support.packages import revision_source
 from support.pooler import Pooler
@@ -164,3 +165,17 @@ def test_an_instance_holds_one_lock_however_many_branches_it_has(shop: Shop, pro
     serving(shop)
     assert len(presences(shop)) == 1
     assert shop.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(1,)]
+
+
+def test_an_instance_on_a_hot_standby_cannot_be_seen(deploy: Deploy, bindir: Path) -> None:
+    """Its locks stay on the standby: it serves, with a warning."""
+    old = deploy("1.0", V1)
+    with Cluster(bindir) as primary, primary.standby() as standby:
+        assert old.run("migrate", database=primary.url).returncode == 0
+        with psycopg.connect(primary.url, autocommit=True) as here:
+            ((written,),) = here.execute("SELECT pg_current_wal_lsn()")
+        with psycopg.connect(standby.url, autocommit=True) as there:
+            replayed = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+            wait_until(lambda: there.execute(replayed, [written]).fetchone() == (True,))
+        instance = serving(old, database=standby.url)
+        assert "this instance cannot be seen by others: a hot standby" in instance.stderr
