@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from support.packages import revision_source
+from support.processes import wait_until
 from support.releases import V1, V2, V3, Deploy
 from support.shop import Shop
 
@@ -43,6 +44,16 @@ def test_a_contract_step_waits_for_its_delay(deploy: Deploy) -> None:
     assert new.run("migrate", "--contract").returncode == 0
     assert new.execute(ROWS) == [("o3",)]
     assert old.run("check").returncode == 5
+
+
+def test_the_delay_outlives_every_process(deploy: Deploy) -> None:
+    """It is counted in the ledger: a later command runs what earlier ones held back."""
+    old, new = deploy("1.0", V1), deploy("3.0", V3)
+    assert old.run("migrate").returncode == 0
+    assert new.run("migrate").returncode == 0
+    assert new.execute(ROWS) == [("o2",)]
+    soon = {"COREHOST_CONTRACT_DELAY": "1s"}
+    wait_until(lambda: new.run("migrate", extra=soon).returncode == 0 and new.execute(ROWS) == [("o3",)])
 
 
 def test_without_a_delay_it_is_run_when_nobody_is_there(deploy: Deploy) -> None:

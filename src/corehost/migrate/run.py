@@ -139,7 +139,8 @@ class MigrationPass:
         tell_what_does_not_compile(context, self._findings, connection, state)
         rows = {name: standing.rows for name, standing in standings.items()}
         pending = graph.pending(rows, context.only)
-        self._findings.deferred = find_deferred(connection, graph, state, graph.pending(rows), context.policy)
+        everything = pending if context.only is None else graph.pending(rows)
+        self._findings.deferred = find_deferred(connection, graph, state, everything, context.policy)
         self._leave_out(state, pending)
         view = _View(
             state=state,

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from corehost.cli.command import silent
 from corehost.cli.invocation import Invocation
-
-if TYPE_CHECKING:
-    from corehost.core.results import MigrationReport
 
 
 @silent("run", allow_interspersed_args=False)
@@ -44,8 +39,7 @@ def run(
 
     path = child.find_program(command[0])
     if health_port is None:
-        _pass(run)
-        run.host.hold_presence(across_exec=True)
+        _bring_up(run, across_exec=True)
         child.become(path, command)
     from corehost.cli.entrypoint import Entrypoint, listening
 
@@ -58,14 +52,10 @@ def run(
     return code
 
 
-def _bring_up(run: Invocation) -> None:
-    _pass(run)
-    run.host.hold_presence()
-
-
-def _pass(run: Invocation) -> MigrationReport:
+def _bring_up(run: Invocation, *, across_exec: bool = False) -> None:
     from corehost.cli.progress import progress
     from corehost.cli.signals import gently
 
     with progress(quiet=run.quiet) as observer, gently(run.host.interrupt):
-        return run.host.prepare(observer=observer)
+        run.host.prepare(observer=observer)
+        run.host.hold_presence(across_exec=across_exec)
