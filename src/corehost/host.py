@@ -14,12 +14,12 @@ from corehost.attendance import Attendance
 from corehost.board import Board
 from corehost.checks import HealthChecks
 from corehost.config import load_settings
-from corehost.core.errors import ConfigurationError, did_you_mean
+from corehost.core.errors import ConfigurationError
 from corehost.core.plan import Plan
 from corehost.core.results import MigrationReport, Readiness
 from corehost.core.settings import Settings
 from corehost.installation import Installation
-from corehost.late import LatePlugins
+from corehost.late import LatePlugins, of_plugin
 from corehost.lifecycle import Lifecycle, refuse_in_hook
 from corehost.migrate import Observer, PassRequest, Several, Stop
 from corehost.passes import Passes
@@ -95,12 +95,7 @@ class Host:
         goes on without; the others have the host's. Raises ConfigurationError where there is no such plugin.
         """
         whole = self._checks.judge(self._board.readiness, self._late.readiness())
-        if plugin is None or plugin in whole.plugins:
-            return whole if plugin is None else whole.plugins[plugin]
-        names = () if self._installation is None else self._installation.order
-        if plugin not in names:
-            raise ConfigurationError(f"there is no plugin {plugin!r}", hint=did_you_mean(plugin, names))
-        return replace(whole, plugins={})
+        return whole if plugin is None else of_plugin(whole, plugin, self._installation)
 
     def plan(self, *, only: str | None = None) -> Plan:
         """The ordered steps that a pass would run now; changes nothing."""

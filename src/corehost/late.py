@@ -12,7 +12,7 @@ from corehost import schemas
 from corehost.board import Board
 from corehost.checks import HealthChecks
 from corehost.core.checks import HealthCheck
-from corehost.core.errors import ConfigurationError, CorehostError
+from corehost.core.errors import ConfigurationError, CorehostError, did_you_mean
 from corehost.core.results import MigrationReport, Readiness
 from corehost.core.settings import Settings
 from corehost.discovery import LatePlugin, examined, settled
@@ -130,3 +130,13 @@ class LatePlugins:
 def _settled(trial: Installation, late: LatePlugin, before: Installation) -> Installation:
     """What was tried, with the host's own manager of hooks."""
     return trial.settled(settled(late, before.discovery.manager))
+
+
+def of_plugin(whole: Readiness, plugin: str, installation: Installation | None) -> Readiness:
+    """One plugin's part of a host's readiness. Raises ConfigurationError where there is no such plugin."""
+    if plugin in whole.plugins:
+        return whole.plugins[plugin]
+    names = () if installation is None else installation.order
+    if plugin not in names:
+        raise ConfigurationError(f"there is no plugin {plugin!r}", hint=did_you_mean(plugin, names))
+    return replace(whole, plugins={})
