@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from corehost.core.errors import IncompatibleDatabase
@@ -20,6 +21,7 @@ from corehost.postgres.prepare import ALEMBIC_WIDTH, missing_extensions, schema_
 from corehost.postgres.releases import release_values
 from corehost.postgres.script import Writer
 from corehost.postgres.session import step_settings
+from corehost.readiness.deferred import find_deferred
 from corehost.readiness.look import look
 
 if TYPE_CHECKING:
@@ -41,9 +43,12 @@ def write_script(installation: Installation, connector: Connector, *, only: str 
     would, NoScript for a step that SQL alone cannot be written for, DatabaseUnavailable.
     """
     with translated_errors(), connector.open(migrating=True) as connection:
-        state, standings = look(connection, installation.graph)
+        graph, policy = installation.graph, installation.policy
+        state, standings = look(connection, graph, policy=policy)
         rows = {name: standing.rows for name, standing in standings.items()}
-        plan = make_plan(installation.graph, rows, only=only)
+        deferred = find_deferred(connection, graph, state, graph.pending(rows), policy)
+        plan = make_plan(graph, rows, only=only, without=deferred)
+        plan = replace(plan, deferred={node: held.reason for node, held in deferred.items()})
         plan = plan.with_facts({step.node: installation.facts(step.node) for step in plan.steps})
         return "\n".join(_Script(installation, connection, state, standings).lines(plan))
 
@@ -73,6 +78,8 @@ class _Script:
         number = len(plan.steps)
         steps = f"{number} step{'' if number == 1 else 's'}" if number else "nothing"
         yield _INTRODUCTION.format(version=VERSION, steps=steps)
+        for node, reason in sorted(plan.deferred.items()):
+            yield f"-- Held back: {node} {' '.join(reason.split())}"
         for step in plan.steps:
             self._refuse(step)
         facts = {step.node: step.facts for step in plan.steps}
