@@ -64,6 +64,15 @@ def test_without_a_delay_it_is_run_when_nobody_is_there(deploy: Deploy) -> None:
     assert new.execute(ROWS) == [("o3",)]
 
 
+def test_who_looks_whether_old_code_comes_is_not_taken_for_dead(deploy: Deploy) -> None:
+    """The lock is kept for longer than holder_idle_timeout before a contract step."""
+    old, new = deploy("1.0", V1), deploy("3.0", V3)
+    assert old.run("migrate").returncode == 0
+    extra = NO_DELAY | {"COREHOST_HOLDER_IDLE_TIMEOUT": "1500ms", "COREHOST_PASS_TIMEOUT": "40s"}
+    assert new.run("migrate", extra=extra).returncode == 0
+    assert new.execute(ROWS) == [("o3",)]
+
+
 def test_left_to_an_operator_it_waits_for_him(deploy: Deploy) -> None:
     """By contract_steps, or by the presence that instances do not hold."""
     old, new = deploy("1.0", V1), deploy("3.0", V3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -20,6 +21,8 @@ from corehost.readiness.deferred import contract_steps
 GRACE: Final = 2.0
 """Seconds within which whoever has lost his presence without knowing it has noticed: he knows of a cut
 network two seconds before the server does, of anything else at once; and then he takes it again."""
+_PAUSE: Final = 0.5
+"""Seconds between two looks meanwhile."""
 
 
 class Contracting:
@@ -47,10 +50,20 @@ class Contracting:
             self._told = True
         held, guarded = self._judge(node, state)
         if held is None and guarded and not self._waited:
-            self._context.stop.sleep(GRACE)
+            held = self._watch(node, state)
+            self._waited = held is None  # as long as it is told nobody comes who lacks a step
+        return held
+
+    def _watch(self, node: Node, state: DatabaseState) -> Held | None:
+        """Look again and again until the grace is over: who lets a lock idle is taken for dead."""
+        idle = self._context.settings.holder_idle_timeout.total_seconds()
+        pause = min(_PAUSE, idle / 4) if idle else _PAUSE
+        over = time.monotonic() + GRACE
+        held = None
+        while held is None and time.monotonic() < over:
+            self._context.stop.sleep(pause)
             self._context.stop.check()
             held, _ = self._judge(node, state)
-            self._waited = held is None  # as long as it is told nobody comes who lacks a step
         return held
 
     def end(self) -> None:
