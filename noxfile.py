@@ -94,6 +94,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def rolling(session: nox.Session) -> None:
+    """Random roll-outs of three releases, one after the other: ``-- --rounds N --jobs J``, or ``--help``."""
+    session.install(*TEST_TOOLS)
+    session.run("python", "-m", "rolling", *session.posargs, env={"PYTHONPATH": "tests:."})
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure, and write the figures into the docs; what follows ``--`` names what to measure."""
     session.install(*TEST_TOOLS, *HOSTS)

@@ -36,11 +36,11 @@ def machine(server_version: str) -> str:
     )
 
 
-def keep(name: str, table: Table, *, on: str) -> None:
-    """Write a table into the results, in place of the last one of that name."""
+def keep(name: str, table: Table, *, on: str, how: str | None = None) -> None:
+    """Write a table, and the command that measures it again, in place of the last one of that name."""
     results = read()
     now = datetime.now(UTC).strftime("%Y-%m-%d")
-    results[name] = {**asdict(table), "machine": on, "measured": now}
+    results[name] = {**asdict(table), "machine": on, "measured": now, "how": how or f"nox -s bench -- {name}"}
     RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
 
 
@@ -73,7 +73,8 @@ def _block(results: Mapping[str, Any], name: str) -> str:
     found = results[name]
     lines = [_row(found["columns"]), _row(["---"] * len(found["columns"]))]
     lines += [_row(row) for row in found["rows"]]
-    closing = f"{found['note']} Measured {found['measured']} on {found['machine']}: `nox -s bench -- {name}`."
+    how = found.get("how", f"nox -s bench -- {name}")
+    closing = f"{found['note']} Measured {found['measured']} on {found['machine']}: `{how}`."
     return "\n".join([*lines, "", closing.strip(), ""])
 
 

@@ -3,6 +3,7 @@
 import sys
 
 if __name__ == "__main__":
-    from chaos.runner import main
+    from chaos.runner import ROUNDS
+    from support.many import main
 
-    sys.exit(main())
+    sys.exit(main(ROUNDS))
