@@ -10,7 +10,7 @@ import psycopg
 from benchmarks.table import keep, machine, render
 from benchmarks.world import World
 
-NAMES = ("busy_table", "lock_free")
+NAMES = ("busy_table", "fleet_start", "lock_free", "rolling_update")
 
 
 def main(names: list[str]) -> None:
