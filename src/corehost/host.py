@@ -113,11 +113,10 @@ class Host:
     ) -> MigrationReport:
         """Discover, plan, wait for others, apply what is pending, whatever ``mode`` says.
 
-        ``only`` restricts it to one branch and what that depends on; ``wait=False`` gives up when somebody
-        else holds a lock; ``allow_destructive`` lets steps pass that ``on_destructive`` refuses;
-        ``contract`` runs contract steps now, unless an instance is present that lacks them;
-        ``background`` runs background steps behind all others. Raises MigrationError, its ``report`` saying
-        what this process had applied. A host that serves goes on serving, whatever comes of it.
+        ``only`` one branch and what that depends on; ``wait=False`` gives up when somebody else holds a lock;
+        ``allow_destructive`` lets steps pass that ``on_destructive`` refuses; ``contract`` runs contract
+        steps now, unless an instance is present that lacks them; ``background`` runs background steps too.
+        Raises MigrationError, its ``report`` saying what was applied here. A host that serves goes on so.
         """
         request = PassRequest(only=only, wait=wait, contract=contract, background=background)
         request = replace(request, allow_destructive=allow_destructive)

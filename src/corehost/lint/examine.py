@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 from corehost.alembic.bridge import BranchRunner
 from corehost.alembic.offline import NoScript, write_down
@@ -100,7 +100,10 @@ class _Seen:
     @cached_property
     def source(self) -> Source | None:
         path = self.step.revision.path
-        return Source(Path(path).read_text(encoding="utf-8")) if path.endswith(".py") else None
+        if not path.endswith(".py"):
+            return None
+        with tokenize.open(path) as file:  # in the encoding that it declares
+            return Source(file.read())
 
 
 class _Lint:
@@ -130,7 +133,8 @@ class _Lint:
         program = squawk.find()
         if program is not None:
             self._squawk(program)
-        wanted = (f for f in self._findings if f.rule not in self._options.exclude)
+        # One line may send several statements of which the same is to be said.
+        wanted = [f for f in dict.fromkeys(self._findings) if f.rule not in self._options.exclude]
         return LintReport(
             findings=tuple(sorted(wanted, key=lambda f: (f.branch, f.file, f.line or 0, f.rule, f.message))),
             not_rendered=tuple(self._not_rendered),

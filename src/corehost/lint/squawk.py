@@ -17,6 +17,7 @@ from corehost.core.errors import ConfigurationError
 
 HANDLED: Final = {
     "ban-drop-column": "contract-unmarked",
+    "ban-drop-default": "contract-unmarked",
     "ban-drop-table": "contract-unmarked",
     "prefer-robust-stmts": "a step is one transaction, and one that is not is settled by the ledger",
     "renaming-column": "contract-unmarked",
