@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import characters, dictionaries, just, one_of, sampled_from, text
 from schemathesis.checks import not_a_server_error
 
+from corehost.core.checks import CheckResult
 from corehost.core.instances import Instance
 from corehost.core.results import Readiness
 from corehost.core.rows import Rows
@@ -41,7 +42,16 @@ STATES: Final = {
         holder=Instance(id=uuid.UUID(int=1), host="web-1", pid=1, state="migrating"),
     ),
     "ready": Readiness(
-        ready=True, state="ready", since=NOW, plugins={"notes": Readiness(ready=False, state="failed")}
+        ready=True,
+        state="ready",
+        since=NOW,
+        checks=(
+            CheckResult(plugin="billing", name="renderer", critical=True, status="pending"),
+            CheckResult(
+                plugin="notes", name="mail", critical=False, status="failing", message="no", checked_at=NOW
+            ),
+        ),
+        plugins={"notes": Readiness(ready=False, state="failed")},
     ),
     "degraded": Readiness(ready=True, state="degraded", since=NOW),
 }

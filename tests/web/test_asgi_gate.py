@@ -13,6 +13,7 @@ from websockets.sync.client import connect
 
 from corehost.asgi import ReadinessGate
 from corehost.core.errors import ConfigurationError, MigrationError
+from corehost.core.settings import Settings
 from support.processes import PATIENCE, wait_until
 from support.serving import BlockingHost, status_of, uvicorn_server
 
@@ -77,6 +78,27 @@ def test_readiness_turns_with_the_pass(host: BlockingHost, path: str) -> None:
         host.release.set()
         wait_until(lambda: status_of(client, path) == 200)
         assert client.get(path).json() == {"format_version": "1.0", "ready": True, "state": "ready"}
+
+
+def test_the_paths_that_were_asked_for_are_answered(host: BlockingHost) -> None:
+    """Metrics and the description are there while the pass runs, under no other path."""
+    gate = ReadinessGate(application(host), host, metrics="/numbers", openapi="/openapi.json")
+    with uvicorn_server(gate) as client:
+        assert "corehost_ready 0.0" in client.get("/numbers").text
+        assert "/numbers" in client.get("/openapi.json").json()["paths"]
+        assert status_of(client, "/metrics") == 503
+
+
+def test_details_are_for_who_shows_the_token(host: BlockingHost) -> None:
+    """A probe without it sees whether the instance may serve; metrics it does not see."""
+    host.settings = Settings(health_token="s3cret")
+    shown = {"Authorization": "Bearer s3cret"}
+    with uvicorn_server(ReadinessGate(application(host), host, metrics="/metrics")) as client:
+        assert host.running.wait(PATIENCE)
+        assert client.get("/health").json().keys() == {"format_version", "ready", "state"}
+        assert client.get("/health", headers=shown).json()["branch"] == "billing"
+        assert client.get("/metrics").status_code == 401
+        assert client.get("/metrics", headers=shown).status_code == 200
 
 
 def test_liveness_does_not_wait_for_the_pass(host: BlockingHost) -> None:

@@ -10,6 +10,7 @@ from wsgiref.validate import validator
 import pytest
 
 from corehost.core.errors import MigrationError
+from corehost.core.settings import Settings
 from corehost.wsgi import ReadinessGate
 from support.processes import PATIENCE, wait_until
 from support.serving import BlockingHost, status_of, wsgi_server
@@ -65,6 +66,20 @@ def test_the_endpoints_answer_while_the_pass_blocks(host: BlockingHost, path: st
         assert client.head(path).status_code == status
         assert client.head(path).content == b""
         assert client.post(path).status_code == 405
+
+
+def test_details_and_metrics_are_for_who_shows_the_token(host: BlockingHost) -> None:
+    """As in the ASGI gate."""
+    host.settings = Settings(health_token="s3cret")
+    shown = {"Authorization": "Bearer s3cret"}
+    gate = ReadinessGate(hello, host, metrics="/metrics")
+    with wsgi_server(validator(gate)) as client:
+        client.get("/")
+        assert host.running.wait(PATIENCE)
+        assert client.get("/health").json().keys() == {"format_version", "ready", "state"}
+        assert client.get("/health", headers=shown).json()["branch"] == "billing"
+        assert client.get("/metrics").status_code == 401
+        assert "corehost_ready 0.0" in client.get("/metrics", headers=shown).text
 
 
 def test_concurrent_first_requests_start_one_pass(host: BlockingHost) -> None:
