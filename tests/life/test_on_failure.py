@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from support.shop import Shop
-from support.web_servers import command as web_server
 
 APPLICATION = """\
 import corehost
@@ -60,9 +59,8 @@ def test_a_worker_of_gunicorn_ends_with_the_code_of_the_failure(shop: Shop) -> N
     """gunicorn lets the worker end, and goes itself with code 3, which it takes for a failed boot."""
     shop.install("orders")
     (shop.folder / "worker.py").write_text(WORKER)
-    command: list[str | Path] = [*web_server("gunicorn", "worker:gate", 0, "--workers=1")]
-    command.remove("--preload")
-    finished = shop.run(program=command, extra=PENDING)
+    command: list[str | Path] = [sys.executable, "-m", "gunicorn", "worker:gate", "--bind", "127.0.0.1:0"]
+    finished = shop.run("--workers=1", "--no-control-socket", program=command, extra=PENDING)
     assert finished.returncode == 3, finished.stderr
     assert "this process ends with exit code 3" in finished.stderr
 
