@@ -62,7 +62,7 @@ class Draughtsman:
             "branches": parts.branches(sight),
             "instances": parts.instances(sight),
             "revisions": parts.revisions(sight, view),
-            "history": parts.history(sight, view, {}),
+            "history": parts.history(sight, view),
         }
         told = verdict(sight)
         text = "\0".join(found.values())
@@ -102,8 +102,8 @@ class Draughtsman:
 
 def document(page: Page, view: View, *, database: str | None, now: str, refresh: int | None) -> str:
     """The HTML document of a page, complete without any script."""
-    again = parts.link(view, {"refresh": "5"})
-    once = parts.link(view, {})
+    again = parts.link(view, refresh=5)
+    once = parts.link(view)
     return _shell().substitute(
         page.parts,
         title=tag("title", page.title),
@@ -120,7 +120,6 @@ def document(page: Page, view: View, *, database: str | None, now: str, refresh:
         branch=tag("a", f"All branches, not only {view.branch}", href="./", class_="back")
         if view.branch
         else "",
-        shown="" if view.branch else "hidden",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -116,10 +116,11 @@ def revisions(sight: Sight, view: View) -> Markup:
         told = {"doubt": "in doubt", "beyond": "not asked for"}.get(kind)
         row = (code(revision), state(kind, told), tree.revisions[revision].message, codes(tuple(needs)))
         rows.append(row)
-    return _table(f"Revisions of {name}, in order", ("Revision", "State", "What it does", "Needs"), rows)
+    table = _table("Each behind what it needs", ("Revision", "State", "What it does", "Needs"), rows)
+    return join([tag("h2", f"Revisions of {name}"), table])
 
 
-def history(sight: Sight, view: View, keep: Mapping[str, str]) -> Markup:
+def history(sight: Sight, view: View) -> Markup:
     """The ledger's attempts, newest first."""
     entries = sight.history.get(view, ())
     if not entries:
@@ -131,25 +132,25 @@ def history(sight: Sight, view: View, keep: Mapping[str, str]) -> Markup:
     )
     links = []
     if view.before is not None:
-        links.append(tag("a", "Newest", href=link(View(branch=view.branch), keep, "history")))
+        links.append(tag("a", "Newest", href=link(View(branch=view.branch), "history")))
     if len(entries) > ON_A_PAGE:
         older = View(branch=view.branch, before=entries[ON_A_PAGE - 1].id)
-        links.append(tag("a", "Older", href=link(older, keep, "history")))
+        links.append(tag("a", "Older", href=link(older, "history")))
     return join([table, tag("nav", *links, class_="pages", aria_label="Pages of the history")])
 
 
-def link(view: View, keep: Mapping[str, str], place: str = "") -> str:
-    """The address of a view, with what else was asked for."""
-    asked = {"branch": view.branch, "before": view.before, **keep}
+def link(view: View, place: str = "", *, refresh: int | None = None) -> str:
+    """The address of a view, or of a place in it; ``refresh``: loaded again after so many seconds."""
+    asked = {"branch": view.branch, "before": view.before, "refresh": refresh}
     query = urlencode({key: value for key, value in asked.items() if value is not None})
     return f"./{'?' if query else ''}{query}{'#' if place else ''}{place}"
 
 
 def _failure(status: BranchStatus, entry: HistoryEntry | None) -> Markup:
     origin = " ".join(part for part in (status.origin.distribution, status.origin.version) if part)
-    facts = [("From", origin)] if origin else []
+    facts: list[tuple[str, object]] = [("From", origin)] if origin else []
     if entry is not None:
-        facts += [("Revision", entry.revision), ("Started", moment(entry.started_at))]  # type: ignore[list-item]
+        facts += [("Revision", entry.revision), ("Started", moment(entry.started_at))]
         facts += [("By", f"{entry.host}:{entry.pid}")] if entry.host else []
     remedy: list[object] = [
         status.hint or _REMEDIES.get(status.state, "This code cannot serve this database.")
@@ -171,7 +172,7 @@ def _failure(status: BranchStatus, entry: HistoryEntry | None) -> Markup:
 
 
 def _branch(status: BranchStatus, instance: Instance | None) -> Iterator[object]:
-    yield tag("a", status.branch, href=link(View(branch=status.branch), {}, "revisions"))
+    yield tag("a", status.branch, href=link(View(branch=status.branch), "revisions"))
     yield " ".join(part for part in (status.origin.distribution, status.origin.version) if part)
     yield state(status.state)
     yield codes(status.applied, most=2)
