@@ -8,7 +8,8 @@ import psycopg
 
 from corehost.core.namespace import Namespace
 from corehost.postgres import sql
-from corehost.postgres.connect import Connection, execute
+from corehost.postgres.connect import Connection
+from corehost.postgres.unions import read_union
 
 
 def read_rows(
@@ -23,7 +24,7 @@ def read_rows(
         parts.append(sql.ROWS_OF.format(place=place, table=sql.version_table(namespace)))
     rows: dict[Namespace, list[str]] = {namespace: [] for namespace in namespaces}
     try:
-        for place, value in execute(connection, " UNION ALL ".join(parts)):
+        for place, value in read_union(connection, parts, first=1):
             if place < 0:
                 return None
             rows[namespaces[place]].append(value)
