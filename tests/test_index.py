@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import corehost.ledger
 from support.packages import create_table, revision_source, spec
 from support.shop import Shop
 
@@ -108,6 +110,40 @@ def test_a_plugin_that_is_gone_is_missed(indexed: Shop) -> None:
     assert check(indexed) == (0, True)
 
 
+def test_a_link_that_leads_to_another_release_is_noticed(shop: Shop) -> None:
+    """Deployed by switching a link; whatever both releases have is alike, its times too."""
+    package = shop.install("wiki")
+    old, new = shop.folder / "old", shop.folder / "new"
+    package.rename(old)
+    package.symlink_to(old)
+    assert shop.run("migrate").returncode == 0
+    age(old)
+    age(shop.site)
+    assert check(shop) == (0, True)
+    assert check(shop) == (0, False)
+    shutil.copytree(old, new)
+    (new / "migrations" / "versions" / "2.py").write_text(revision_source("w2", "wiki1"))
+    age(new)
+    package.unlink()
+    package.symlink_to(new)
+    assert check(shop) == (3, True)
+
+
+def test_another_version_of_a_source_tree_is_noticed(shop: Shop) -> None:
+    """An .egg-info keeps its name and its entry points when its version changes."""
+    shop.install("orders")
+    (dist_info,) = shop.site.glob("orders-*.dist-info")
+    (dist_info / "METADATA").rename(dist_info / "PKG-INFO")
+    egg_info = dist_info.rename(shop.site / "orders.egg-info")
+    assert shop.run("migrate").returncode == 0
+    age(shop.site)
+    assert check(shop) == (0, True)
+    assert check(shop) == (0, False)
+    described = egg_info / "PKG-INFO"
+    described.write_text(described.read_text().replace("Version: 1.0", "Version: 2.0"))
+    assert check(shop) == (0, True)
+
+
 def test_the_database_has_the_last_word(indexed: Shop) -> None:
     """Rows that are not those of the index: everything is read, and the truth told."""
     indexed.execute("UPDATE wiki.alembic_version SET version_num = 'older'")
@@ -156,7 +192,8 @@ def test_it_is_built_with_an_image(shop: Shop) -> None:
     finished = shop.run("index", "--json", database=None, extra=cache)
     assert finished.returncode == 0, finished.stderr
     assert Path(finished.json()["file"]).is_file()
-    assert finished.json()["revisions"] == 2
+    ledger = list(Path(corehost.ledger.__file__, "../versions").resolve().glob("[0-9]*.py"))
+    assert finished.json()["revisions"] == 1 + len(ledger)
     finished = shop.run("check", extra=cache)
     assert finished.returncode == 0
 

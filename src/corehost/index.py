@@ -29,6 +29,8 @@ FOLDER_VARIABLE: Final = "COREHOST_CACHE_DIR"
 RACY: Final = 2.0
 """Seconds: a file that is younger may change again without its size or time telling."""
 _METADATA: Final = (".dist-info", ".egg-info", ".egg-link", ".pth")
+_NOT_RENAMED: Final = ".egg-info"
+"""In a source tree; another version leaves its name, and often its entry points, as they were."""
 _VERSIONS: Final = frozenset({"versions"})
 _RUN_TIME: Final = frozenset(
     {"database_url", "migration_url", "database_url_file", "migration_url_file", "config_file"}
@@ -104,14 +106,17 @@ def _file(settings: Settings) -> Path:
 
 
 def _sources(installation: Installation) -> dict[str, Any]:
-    """All that the answer came from: the folders of sys.path, modules, folders of revision files."""
+    """All that the answer came from: the folders of sys.path, modules, folders of revision files.
+
+    By the names that lead there, links included: a link may lead to another release by the next start.
+    """
     branches = [tree.branch for tree in installation.graph.trees.values()]
-    folders = {os.path.realpath(place): b.recursive for b in branches for place in b.locations}
+    folders = {os.path.abspath(place): b.recursive for b in branches for place in b.locations}
     return {
         "path": sys.path,
         "names": sorted(installation.packages),
         "modules": sorted(installation.modules),
-        "scripts": sorted({os.path.realpath(place) for b in branches for place in _scripts(b)}),
+        "scripts": sorted({os.path.abspath(place) for b in branches for place in _scripts(b)}),
         "folders": sorted(folders.items()),
     }
 
@@ -163,6 +168,8 @@ def _look_of_path(place: str, names: frozenset[str]) -> Iterator[tuple[str, int,
         if entry.name.endswith(_METADATA):
             file = entry.path if entry.name.endswith(_METADATA[2:]) else f"{entry.path}/entry_points.txt"
             yield (entry.path, *_size_and_time(file))
+            if entry.name.endswith(_NOT_RENAMED):
+                yield (entry.path, *_size_and_time(f"{entry.path}/PKG-INFO"))
         elif entry.name.partition(".")[0] in names:
             yield entry.path, 0, 0
 
