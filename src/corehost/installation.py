@@ -108,8 +108,7 @@ class Installation:
         if node not in self._facts:
             path = self.graph.revision(node).path
             try:
-                compile_file(path)
-                self._facts[node] = source_facts(path)
+                self._facts[node] = source_facts(path, compile_file(path))
             except GraphError as error:
                 error.where = replace(
                     self.graph.trees[node.branch].where(node.revision), file=error.where.file

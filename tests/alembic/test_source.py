@@ -23,8 +23,15 @@ PREAMBLE = "import sqlalchemy as sa\nfrom alembic import op\n\n" + FIRST
 
 @pytest.fixture
 def facts(write: Write) -> Facts:
-    """The facts of a file with a usual beginning and this source after it."""
-    return lambda source: source_facts(write("a1.py", PREAMBLE + source))
+    """The facts of a file with a usual beginning and this source after it, the same by either way."""
+
+    def of(source: str) -> SourceFacts:
+        path = write("a1.py", PREAMBLE + source)
+        found = source_facts(path)
+        assert source_facts(path, compile_file(path)) == found
+        return found
+
+    return of
 
 
 @pytest.fixture
@@ -365,3 +372,25 @@ def test_a_warning_of_somebody_elses_source_is_not_passed_on(write: Write) -> No
         warnings.simplefilter("error")
         compile_file(path)
         source_facts(path)
+
+
+@pytest.mark.parametrize(
+    ("source", "plain"),
+    [
+        ("def upgrade():\n    op.create_table('t')\n\n\ndef downgrade():\n    op.drop_table('t')\n", True),
+        ("def upgrade():\n    downgrade()\n\n\ndef downgrade():\n    op.drop_table('t')\n", False),
+        ("def downgrade():\n    op.drop_table('t')\n\n\nupgrade = downgrade\n", False),
+        ("def downgrade():\n    pass\n\n\nPARTS = ('DROP', 'TABLE')\n", False),
+        ("phase = 'expand'\n", False),
+    ],
+)
+def test_a_file_whose_code_is_plain_is_not_parsed(write: Write, source: str, plain: bool) -> None:
+    """Most revisions only drop something in downgrade; whoever reads their source once more finds no file."""
+    path = write("a1.py", PREAMBLE + source)
+    code = compile_file(path)
+    Path(path).unlink()
+    if plain:
+        assert source_facts(path, code) == SourceFacts()
+    else:
+        with pytest.raises(RevisionFileError):
+            source_facts(path, code)

@@ -48,8 +48,6 @@ _MAY_COMMIT: Final = re.compile(
 
 _IDLE: Final = psycopg.pq.TransactionStatus.IDLE
 _AUTOCOMMIT_BLOCK: Final = inspect.unwrap(MigrationContext.autocommit_block).__code__
-
-
 _TYPE_KINDS: Final = {"pg_enum": "e", "pg_ENUM": "e", "pg_domain": "d", "pg_DOMAIN": "d"}
 _TYPES: Final = """
 SELECT typname FROM pg_catalog.pg_type
@@ -184,6 +182,8 @@ class BranchRunner:
             self._config.set_main_option(key, value.replace("%", "%%"))
         self._scripts = script_directory(tree)
         self._preloaded = False
+        self._made: tuple[EnvironmentContext, MigrationContext] | None = None
+        self._engine: sa.Engine | None = None
 
     def rows_after(self, rows: Iterable[str], *revisions: str) -> tuple[str, ...]:
         """The rows of the version table that Alembic's HeadMaintainer would leave after these revisions."""
@@ -197,41 +197,31 @@ class BranchRunner:
 
         Rolls back on any error.
         """
+        self._preload()
         namespace = self.tree.branch.namespace
         # SQLAlchemy has asked the server once, when another namespace may have had its turn.
         connection.dialect.default_schema_name = namespace.schema
-        with self.context(step, connection=connection) as context:
+        with ONE_AT_A_TIME, counting():
+            environment, context = self._kept(step, connection)
             context.impl.memo = _TypesThere(connection, namespace.schema)
-            with context.begin_transaction():
-                if step.at_once:
-                    self._bootstrap(connection)
-                else:
-                    self.module(step).upgrade()
-                finish()
+            try:
+                with environment, Operations.context(context), context.begin_transaction():
+                    if step.at_once:
+                        self._bootstrap(connection)
+                    else:
+                        self.module(step).upgrade()
+                    finish()
+            except BaseException:
+                self._made = None
+                raise
 
     @contextmanager
     def context(self, step: Step, **configuration: Any) -> Iterator[MigrationContext]:
-        """What ``alembic.op`` and ``alembic.context`` stand for while a step runs, or is written down."""
+        """What ``alembic.op`` and ``alembic.context`` stand for while a step is written down."""
         self._preload()
-        namespace = self.tree.branch.namespace
-        shown = {"as_sql": False, "tag": None, "destination_rev": step.node.revision}
-        shown.update((key, value) for key, value in configuration.items() if key == "as_sql")
-        with (
-            ONE_AT_A_TIME,
-            counting(),
-            EnvironmentContext(self._config, self._scripts, **shown) as environment,
-        ):
-            environment.configure(
-                target_metadata=self._metadata(),
-                version_table=namespace.version_table,
-                version_table_schema=namespace.schema,
-                transaction_per_migration=False,
-                **configuration,
-            )
-            context: MigrationContext = environment.get_context()
-            # Packages hand settings to configure() too, for revisions that read op.get_context().opts.
-            for key, value in self.tree.branch.options.items():
-                context.opts.setdefault(key, value)
+        environment = self._environment(step, as_sql=configuration.get("as_sql", False))
+        with ONE_AT_A_TIME, counting(), environment:
+            context = self._configured(environment, **configuration)
             with Operations.context(context):
                 yield context
 
@@ -240,6 +230,39 @@ class BranchRunner:
         script = self._scripts.get_revision(step.node.revision)
         assert isinstance(script, LazyScript)
         return script.module
+
+    def _kept(self, step: Step, connection: sa.Connection) -> tuple[EnvironmentContext, MigrationContext]:
+        """Alembic's environment and context for a step on this connection.
+
+        Made once, as stock Alembic does: making them takes longer than many a revision.
+        """
+        if self._made is None or self._engine is not connection.engine:
+            fresh = self._environment(step, as_sql=False)
+            self._made = fresh, self._configured(fresh, connection=connection)
+            self._engine = connection.engine
+        environment, context = self._made
+        environment.context_opts["destination_rev"] = step.node.revision
+        context.connection = context.impl.connection = connection
+        return environment, context
+
+    def _environment(self, step: Step, *, as_sql: bool) -> EnvironmentContext:
+        shown = {"as_sql": as_sql, "tag": None, "destination_rev": step.node.revision}
+        return EnvironmentContext(self._config, self._scripts, **shown)
+
+    def _configured(self, environment: EnvironmentContext, **configuration: Any) -> MigrationContext:
+        namespace = self.tree.branch.namespace
+        environment.configure(
+            target_metadata=self._metadata(),
+            version_table=namespace.version_table,
+            version_table_schema=namespace.schema,
+            transaction_per_migration=False,
+            **configuration,
+        )
+        context: MigrationContext = environment.get_context()
+        # Packages hand settings to configure() too, for revisions that read op.get_context().opts.
+        for key, value in self.tree.branch.options.items():
+            context.opts.setdefault(key, value)
+        return context
 
     def _bootstrap(self, connection: sa.Connection) -> None:
         path = self.tree.branch.bootstrap

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader, SourcelessFileLoader
+from opcode import opmap
 from os import PathLike, fspath
 from os.path import basename
 from types import CodeType
+from typing import Final
 
 from corehost.alembic.headers import unreadable
 from corehost.alembic.literals import not_python
 from corehost.core.errors import RevisionFileError, Where
+
+_LOAD_NAME: Final = opmap["LOAD_NAME"]
+# Part of any name or text that source.py minds.
+_UNUSUAL: Final = re.compile(
+    r"drop|delete|truncate|alter|commit|concurrently|rollback|abort|prepare|vacuum|reindex|\bend\b"
+    r"|database|tablespace|system",
+    re.IGNORECASE,
+)
 
 
 def compile_file(path: str | PathLike[str]) -> CodeType:
@@ -51,6 +61,45 @@ class CodeReached:
     """Every name and attribute, keyword arguments included."""
     texts: list[str] = field(default_factory=list)
     """Every literal text."""
+
+
+def is_plain(module: CodeType, names: Collection[str]) -> bool:
+    """Whether a revision certainly destroys nothing, ends no transaction and mentions none of the names.
+
+    So it is where no name and no text of it but those of ``downgrade`` has a word that could do so. Most
+    revisions are, and need not be parsed.
+    """
+    stack, parts = [module], list[str]()
+    while stack:
+        code = stack.pop()
+        parts += code.co_names
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                if code is not module or constant.co_name != "downgrade":
+                    stack.append(constant)
+                    if "downgrade" in constant.co_names:
+                        return False
+            elif isinstance(constant, str):
+                parts.append(constant)
+            elif isinstance(constant, tuple | frozenset):
+                parts += [item for item in constant if isinstance(item, str)]
+    return (
+        not _is_read(module, "downgrade")
+        and set(names).isdisjoint(parts)
+        and _UNUSUAL.search("\n".join(parts)) is None
+    )
+
+
+def _is_read(module: CodeType, name: str) -> bool:
+    """Whether the outermost level may read a name, such as for an alias."""
+    if name not in module.co_names:
+        return False
+    place = module.co_names.index(name)
+    code = module.co_code
+    # What lies between the instructions may look like one: too much rather than too little.
+    return place > 255 or any(
+        code[at] == _LOAD_NAME and code[at + 1] == place for at in range(0, len(code), 2)
+    )
 
 
 def reach_code(module: CodeType, start: str = "upgrade") -> CodeReached:

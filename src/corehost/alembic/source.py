@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from os import PathLike, fspath
 from pathlib import Path
+from types import CodeType
 from typing import Any, Final
 
-from corehost.alembic.compiled import compile_file, reach_code
+from corehost.alembic.compiled import compile_file, is_plain, reach_code
 from corehost.alembic.headers import execute, unreadable
 from corehost.alembic.literals import module_literals, parse
 from corehost.alembic.reach import Reached, call_name, reach
@@ -34,9 +35,10 @@ _DROPS: Final = frozenset(
     )
 )
 _COMMITS: Final = frozenset(("autocommit_block", "batches", "commit", "postgresql_concurrently"))
+_UNUSUAL: Final = frozenset((*_ATTRIBUTES, *_DROPS, *_COMMITS))
 
 
-def source_facts(path: str | PathLike[str]) -> SourceFacts:
+def source_facts(path: str | PathLike[str], code: CodeType | None = None) -> SourceFacts:
     """What the file's attributes and its ``upgrade`` function show.
 
     ``upgrade`` here is the function with all that it mentions of its own module, branches of
@@ -62,10 +64,13 @@ def source_facts(path: str | PathLike[str]) -> SourceFacts:
     ``lock_timeout``     the module attribute: None or a duration with its unit.
     ===================  ==========================================================================
 
-    A file without source is judged by the names and texts of its code, to the same rules but for the
-    types of ``alter_column``, where each counts. An attribute that is computed costs an execution of
-    the file. Raises RevisionFileError for a wrong attribute or an unreadable file.
+    ``code`` is what :func:`compile_file` has given: where nothing in it is out of the ordinary, the
+    source is not read. A file without source is judged by the names and texts of its code, to the same
+    rules but for the types of ``alter_column``, where each counts. An attribute that is computed costs
+    an execution of the file. Raises RevisionFileError for a wrong attribute or an unreadable file.
     """
+    if code is not None and is_plain(code, _UNUSUAL):
+        return SourceFacts()
     file = fspath(path)
     where = Where(file=file)
     if file.endswith(".pyc"):

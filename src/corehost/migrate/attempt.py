@@ -9,7 +9,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +29,7 @@ from corehost.postgres import sql
 from corehost.postgres.batches import forget
 from corehost.postgres.connect import Connection, execute, is_lost, remedy
 from corehost.postgres.ledger import RowsChanged, StepRecord, without_secrets
+from corehost.postgres.prepared import StatementGone
 from corehost.postgres.session import StepSession
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("corehost")
 
-_RETRYABLE: Final[Mapping[type[psycopg.Error], str]] = {
+_RETRYABLE: Final[Mapping[type[Exception], str]] = {
     psycopg.errors.LockNotAvailable: "lock_timeout",
     psycopg.errors.DeadlockDetected: "deadlock",
     psycopg.errors.SerializationFailure: "serialization",
+    StatementGone: "deallocated",
 }
 """What passes by trying again, and how it is counted."""
 _SHORTEST_BACKOFF: Final = 0.05
@@ -242,14 +244,7 @@ def _where(step: Step, branch: Branch, error: BaseException) -> Where:
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == step.revision.path:
             file = f"{frame.filename}:{frame.lineno}"
-    where = branch.origin.where(branch=branch.name, file=file)
-    return Where(
-        branch=where.branch,
-        revision=step.node.revision,
-        distribution=where.distribution,
-        version=where.version,
-        file=file,
-    )
+    return replace(branch.origin.where(branch=branch.name, file=file), revision=step.node.revision)
 
 
 def _backoff(attempt: int) -> float:

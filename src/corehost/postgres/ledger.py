@@ -21,6 +21,7 @@ from corehost.core.plan import Step
 from corehost.core.version import VERSION
 from corehost.postgres import sql
 from corehost.postgres.connect import Connection, execute
+from corehost.postgres.prepared import execute_between, execute_prepared
 
 
 class LockLost(MigrationError):
@@ -154,7 +155,14 @@ class StepRecord:
         record = self.fit(sql.FINISH_STARTED if self.started else sql.RECORD_APPLIED)
         values = {**self._values, "started_id": self._started_id, "duration_ms": duration_ms}
         return commit_rows(
-            connection, self._namespace, record, values, before=before, after=after, settle=settle
+            connection,
+            self._namespace,
+            record,
+            values,
+            before=before,
+            after=after,
+            settle=settle,
+            prepared=not self.started,  # of which nothing may be undone by a statement that is gone
         )
 
     def add(self, connection: Connection) -> None:
@@ -220,21 +228,28 @@ def commit_rows(
     before: Sequence[str],
     after: Sequence[str],
     settle: bool,
+    prepared: bool = False,
 ) -> tuple[str, ...]:
     """Check the lock and the rows, write rows and ledger (as ``record`` says), commit: one round trip.
 
-    Returns the session's settings. Raises LockLost or RowsChanged, the transaction rolled back by the
-    server, and psycopg's errors.
+    ``prepared`` is for what comes with every step. Returns the session's settings. Raises LockLost or
+    RowsChanged, the transaction rolled back by the server, StatementGone, and psycopg's errors.
     """
     more = commit_values(before, after, settle=settle)
     try:
+        run = execute_prepared if prepared else execute_between
         with lock_checked():
-            cursor = execute(connection, sql.finish_statement(namespace, record), {**values, **more})
+            cursor = run(
+                connection,
+                sql.finish_statement(namespace, record),
+                {**values, **more},
+                before=sql.RESET_ROLE,
+                after="COMMIT",
+            )
     except psycopg.errors.InvalidTextRepresentation as error:
         if "corehost: rows changed" in str(error):
             raise RowsChanged("the version table was changed by somebody else meanwhile") from error
         raise
-    cursor.nextset()  # the first is that of RESET
     ((_, *settings),) = cursor
     return tuple(settings)
 

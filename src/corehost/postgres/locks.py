@@ -35,7 +35,8 @@ class LockSet:
         ``politely`` leaves a namespace alone that somebody has announced to need for himself; who has
         announced something himself need not, or two of them could hold each other off for ever.
         """
-        tries = [sql.TRY_EXCLUSIVE.format(key=self.own)]
+        own = sql.TRY_EXCLUSIVE.format(key=self.own)
+        tries = [own, own]  # twice: see sql.HELD
         shared = sql.TRY_SHARED_POLITELY if politely else sql.TRY_SHARED
         tries += [shared.format(key=key, intent=self._intents[key]) for key in self.shared]
         # Nested, so that the first refusal stops the rest: a try that fails may not disturb others.
@@ -53,10 +54,10 @@ class LockSet:
 
     def release(self) -> bool:
         """Give all keys back; False where one was not held any more."""
-        return self._unlock(1 + len(self.shared))
+        return self._unlock(2 + len(self.shared))
 
     def _unlock(self, count: int) -> bool:
-        unlocks = [sql.UNLOCK_EXCLUSIVE.format(key=self.own)]
+        unlocks = [sql.UNLOCK_EXCLUSIVE.format(key=self.own)] * 2
         unlocks += [sql.UNLOCK_SHARED.format(key=key) for key in self.shared]
         columns = ", ".join([*unlocks[:count], sql.UNMARK.format(name="%(name)s")])
         row = execute(self._connection, f"SELECT {columns}", {"name": application_name()}).fetchone()

@@ -45,7 +45,7 @@ class Writer:
 
     def lock(self, own: Namespace, shared: Sequence[Namespace]) -> str:
         """Try the locks that the pass takes; fails where one of them is held by somebody else."""
-        tries = [sql.TRY_EXCLUSIVE.format(key=own.lock_key)]
+        tries = [sql.TRY_EXCLUSIVE.format(key=own.lock_key)] * 2  # twice: see sql.HELD
         tries += [sql.TRY_SHARED.format(key=key) for key in _keys(own, shared)]
         said = f"corehost: somebody else is at work on schema {own.schema} or what it needs; here is pid "
         # Not constant, or the cast would fail when the statement is read.
@@ -54,7 +54,7 @@ class Writer:
 
     def unlock(self, own: Namespace, shared: Sequence[Namespace]) -> str:
         """Give these locks back."""
-        back = [sql.UNLOCK_EXCLUSIVE.format(key=own.lock_key)]
+        back = [sql.UNLOCK_EXCLUSIVE.format(key=own.lock_key)] * 2
         back += [sql.UNLOCK_SHARED.format(key=key) for key in _keys(own, shared)]
         return self.text(f"SELECT {' AND '.join(back)} AS unlocked")
 
@@ -107,7 +107,7 @@ class Writer:
         )
         values["started_id"] = _Expression(started) if early else None
         applied = record.fit(sql.FINISH_STARTED if early else sql.RECORD_APPLIED)
-        statement = sql.finish_statement(namespace, applied)
+        statement = f"{sql.RESET_ROLE};{sql.finish_statement(namespace, applied)};\nCOMMIT"
         return self.text(statement, {**values, **commit_values(before, after, settle=True)})
 
 

@@ -140,15 +140,14 @@ ORDER BY 1"""
 DROP_INDEX: Final = "DROP INDEX CONCURRENTLY IF EXISTS {schema}.{index}"
 
 # Whether this session still holds the namespace's lock.
-HELD: Final = f"""held AS (
-  SELECT count(*) AS n FROM pg_catalog.pg_locks
-  WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
-    AND pid = pg_catalog.pg_backend_pid() AND database = {MY_DATABASE}
-    AND ((classid::bigint << 32) | objid::bigint) = %(key)s
+# The lock is held twice: giving one hold back tells whether it is there, and is taken again at once. The
+# view pg_locks would tell it too, at several times the price.
+HELD: Final = """held AS MATERIALIZED (
+  SELECT CASE WHEN pg_catalog.pg_advisory_unlock(%(key)s::bigint)
+      AND pg_catalog.pg_try_advisory_lock(%(key)s::bigint) THEN 1 ELSE 0 END AS n
 )"""
 # A revision may have taken a role that has no right to write the ledger.
 _CHECKED: Final = f"""
-{RESET_ROLE};
 WITH {HELD}, found AS (
   SELECT coalesce(array_agg(version_num::text ORDER BY version_num COLLATE "C"), '{{{{}}}}') AS rows
   FROM {{table}}
@@ -167,8 +166,8 @@ WITH {HELD}, found AS (
   RETURNING 1
 ), settled AS (
   UPDATE corehost.step SET open = false
-  WHERE %(settle)s AND open AND schema_name = %(schema_name)s AND version_table = %(version_table)s
-    AND id IS DISTINCT FROM %(started_id)s
+  WHERE %(settle)s::boolean AND open AND schema_name = %(schema_name)s AND version_table = %(version_table)s
+    AND id IS DISTINCT FROM %(started_id)s::bigint
   RETURNING 1
 ), {{record}}
 SELECT CASE
@@ -178,19 +177,18 @@ SELECT CASE
       THEN ('corehost: rows changed, found ' || found.rows::text)::bigint
     ELSE (SELECT max(id) FROM recorded)
   END, {SESSION_NOW}
-FROM held, found;
-COMMIT
-"""
+FROM held, found"""
 _STEP_COLUMNS: Final = """schema_name, version_table, branch, revision, action, parents, depends_on, required,
   phase, distribution, version, corehost_version, pass_id, host, pid, backend_pid, destructive, release"""
 _STEP_VALUES: Final = """%(schema_name)s, %(version_table)s, %(branch)s, %(revision)s, %(action)s,
   %(parents)s::text[], %(depends_on)s::text[], %(required)s::text[], %(phase)s, %(distribution)s, %(version)s,
-  %(corehost_version)s, %(pass_id)s::uuid, %(host)s, %(pid)s, pg_catalog.pg_backend_pid(),
+  %(corehost_version)s, %(pass_id)s::uuid, %(host)s, %(pid)s::integer, pg_catalog.pg_backend_pid(),
   %(destructive)s::boolean, %(release)s::text"""
-_DURATION: Final = "make_interval(secs => %(duration_ms)s / 1000.0)"
+_MS: Final = "%(duration_ms)s::double precision"
+_DURATION: Final = f"make_interval(secs => {_MS} / 1000.0)"
 _INSERT_APPLIED: Final = f"""
   INSERT INTO corehost.step ({_STEP_COLUMNS}, outcome, started_at, finished_at, duration_ms)
-  SELECT {_STEP_VALUES}, 'applied', clock_timestamp() - {_DURATION}, clock_timestamp(), %(duration_ms)s"""
+  SELECT {_STEP_VALUES}, 'applied', clock_timestamp() - {_DURATION}, clock_timestamp(), {_MS}"""
 RECORD_APPLIED: Final = f"recorded AS ({_INSERT_APPLIED} RETURNING id)"
 # 'started' is not there any more where the step has rolled back the part that it was written in.
 FINISH_STARTED: Final = f"""finished AS (
@@ -284,6 +282,6 @@ def without_releases(statement: str) -> str:
 
 
 def finish_statement(namespace: Namespace, record: str) -> str:
-    """The statement that checks lock and rows, writes version rows and ledger, and commits."""
+    """The statement that checks lock and rows, and writes version rows and ledger; COMMIT is to follow."""
     table = version_table(namespace).replace("%", "%%")  # parameters are put in afterwards
     return _CHECKED.format(table=table, record=record)
