@@ -103,8 +103,10 @@ def rolling(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure, and write the figures into the docs; what follows ``--`` names what to measure."""
-    session.install(*TEST_TOOLS, *HOSTS)
-    session.run("python", "-m", "benchmarks", *session.posargs, env={"PYTHONPATH": "tests"})
+    session.install(*TEST_TOOLS, *HOSTS, "--group", "bench", "uv")
+    corpora = str(Path(session.cache_dir).absolute() / "corpora")
+    env = {"PYTHONPATH": "tests", "COREHOST_BENCH_CORPORA": corpora}
+    session.run("python", "-m", "benchmarks", *session.posargs, env=env)
 
 
 @nox.session

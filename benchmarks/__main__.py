@@ -7,10 +7,27 @@ import sys
 
 import psycopg
 
+from benchmarks.plots import draw
 from benchmarks.table import keep, machine, render
 from benchmarks.world import World
 
-NAMES = ("busy_table", "fleet_start", "lock_free", "rolling_update")
+NAMES = (
+    "apply",
+    "busy_table",
+    "check",
+    "corpora",
+    "fleet",
+    "fleet_start",
+    "growth",
+    "lock_free",
+    "memory",
+    "others",
+    "overhead",
+    "planning",
+    "profile",
+    "rolling_update",
+    "waiting",
+)
 
 
 def main(names: list[str]) -> None:
@@ -25,6 +42,8 @@ def main(names: list[str]) -> None:
                 version = str(connection.info.server_version // 10000)
             table = importlib.import_module(f"benchmarks.{name}").measure(world)
         keep(name, table, on=machine(version))
+        for plot in table.plots:
+            draw(plot)
         for row in (table.columns, *table.rows):
             print("  " + " | ".join(row), flush=True)
     render()

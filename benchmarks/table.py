@@ -19,6 +19,35 @@ _BLOCK = re.compile(r"(<!-- measured: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Goal:
+    """A ratio (or seconds) that is to be reached, and the one that was measured."""
+
+    what: str
+    against: str
+    goal: float
+    """The largest that is good enough."""
+    wall: float | None = None
+    """The ratio of the medians of seconds from start to end, or seconds where there is nothing against it."""
+    cpu: float | None = None
+    """The ratio of the medians of user and system time."""
+    by: str = "wall"
+    """Which of the two is held against the goal."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plot:
+    """Lines through measured points."""
+
+    name: str
+    """The file's name, without what it ends with."""
+    x: str
+    """What the horizontal axis has."""
+    y: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    """Its points, by what a line shows."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
     """One table of figures."""
 
@@ -26,6 +55,10 @@ class Table:
     rows: Sequence[Sequence[str]]
     note: str = ""
     """What was measured, in a sentence."""
+    goals: Sequence[Goal] = ()
+    """The goals that it shows to be reached, or not."""
+    plots: Sequence[Plot] = ()
+    """What is drawn of it."""
 
 
 def machine(server_version: str) -> str:
@@ -68,6 +101,8 @@ def render() -> None:
 
 
 def _block(results: Mapping[str, Any], name: str) -> str:
+    if name == "goals":
+        return _goals(results)
     if name not in results:
         return f"Not measured yet: `nox -s bench -- {name}`.\n"
     found = results[name]
@@ -80,3 +115,24 @@ def _block(results: Mapping[str, Any], name: str) -> str:
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _goals(results: Mapping[str, Any]) -> str:
+    """Every goal of every measurement, and how far it is reached."""
+    lines = [_row(("what", "against", "goal", "wall", "CPU", "reached", "measured by")), _row(["---"] * 7)]
+    for name, found in results.items():
+        for goal in found.get("goals", ()):
+            figures = [_figure(goal["wall"], goal["against"]), _figure(goal["cpu"], goal["against"])]
+            reached = "yes" if goal[goal["by"]] <= goal["goal"] else "**no**"
+            least = _figure(goal["goal"], goal["against"])
+            lines.append(
+                _row((goal["what"], goal["against"] or "-", f"at most {least}", *figures, reached, name))
+            )
+    return "\n".join([*lines, ""])
+
+
+def _figure(number: float | None, against: str) -> str:
+    """A ratio, or seconds where there is nothing to compare with."""
+    if number is None:
+        return "-"
+    return f"{number:.2f}" if against else f"{number:.2f} s"

@@ -44,8 +44,6 @@ ONE_AT_A_TIME: Final = threading.Lock()
 _MAY_COMMIT: Final = re.compile(
     r"(?:^|;|\*/)\s*(?:COMMIT|END|PREPARE\s+TRANSACTION)\b", re.IGNORECASE | re.MULTILINE
 )
-
-
 _IDLE: Final = psycopg.pq.TransactionStatus.IDLE
 _AUTOCOMMIT_BLOCK: Final = inspect.unwrap(MigrationContext.autocommit_block).__code__
 _TYPE_KINDS: Final = {"pg_enum": "e", "pg_ENUM": "e", "pg_domain": "d", "pg_DOMAIN": "d"}

@@ -1,0 +1,77 @@
+"""What a pass costs: many small revisions from empty, beside other tools and beside the bare SQL."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+from benchmarks.cost import ROUNDS, Cost, compared, run
+from benchmarks.table import Goal, Table
+from benchmarks.trees import CONTESTANTS, Tree, corehost, grow, small_change
+from benchmarks.world import World
+
+REVISIONS = 1000
+
+
+def measure(world: World) -> Table:
+    """Apply the same revisions of one branch with each."""
+    tree = grow(world.site(), revisions=REVISIONS, body=small_change)
+    commands = {
+        "corehost": corehost("migrate", "-q"),
+        "Alembic alone, a transaction per migration": tree.alembic("upgrade", "heads"),
+        "psycopg: the same SQL, a transaction each, with the version row": [
+            sys.executable,
+            CONTESTANTS / "raw.py",
+            bare_sql(tree),
+        ],
+    }
+    found = compared({name: partial(_from_empty, world, tree, given) for name, given in commands.items()})
+    own, _alembic, bare = found.values()
+    goals = [
+        Goal(
+            what=f"{REVISIONS:,} small revisions from empty, whole process",
+            against=against,
+            goal=goal,
+            wall=own.wall / sample.wall,
+            cpu=own.cpu / sample.cpu,
+        )
+        for (against, sample), goal in zip(list(found.items())[1:], (0.7, 1.8), strict=True)
+    ]
+    rows = [
+        [
+            name,
+            f"{sample.wall:.2f} s",
+            f"{sample.cpu:.2f} s",
+            f"{(sample.cpu - bare.cpu) / REVISIONS * 1000:.2f} ms",
+        ]
+        for name, sample in found.items()
+    ]
+    return Table(
+        columns=("by", "whole process", "of that CPU", "CPU for a revision, beyond the bare SQL's"),
+        rows=rows,
+        note=(
+            f"{REVISIONS:,} revisions, each a table, a column or an index, into an empty database; "
+            f"medians of {ROUNDS} runs of each, in turn."
+        ),
+        goals=goals,
+    )
+
+
+def bare_sql(tree: Tree) -> Path:
+    """The statements of each revision's transaction as Alembic writes them, one JSON list a line."""
+    command = tree.alembic("upgrade", "heads", "--sql")
+    text = subprocess.check_output(command, env=tree.environment(""), text=True, stderr=subprocess.DEVNULL)
+    file = tree.site / "statements.jsonl"
+    with file.open("w") as lines:
+        for block in text.split("BEGIN;\n")[1:]:
+            code = "\n".join(line for line in block.partition("COMMIT;")[0].splitlines() if line[:3] != "-- ")
+            lines.write(json.dumps([part.strip() for part in code.split(";\n") if part.strip()]) + "\n")
+    return file
+
+
+def _from_empty(world: World, tree: Tree, command: list[str | Path]) -> Cost:
+    with world.database() as url:
+        return run(command, tree.environment(url))

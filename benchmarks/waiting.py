@@ -1,0 +1,118 @@
+"""What 64 instances cost that wait for another one, and how soon the last of them is ready afterwards."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.cost import FEW, run
+from benchmarks.memory import resident
+from benchmarks.table import Goal, Table
+from benchmarks.trees import CONTESTANTS, Tree, corehost, grow
+from benchmarks.world import World
+from support.processes import Process, wait_until
+
+NUMBERS = (16, 64)
+WATCHED = 10.0
+"""Seconds for which connections and statements are counted."""
+GATE = 4711
+"""The work takes until whoever has this advisory lock gives it back."""
+_COUNTERS = """
+SELECT sessions, xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"""
+_LOG = "import logging; logging.basicConfig(level=logging.INFO)\n"
+
+
+def measure(world: World) -> Table:
+    """A piece of work that lasts until everybody waits for it."""
+    tree = grow(
+        world.site(), revisions=1, body=lambda *_: f'op.execute("SELECT pg_advisory_xact_lock({GATE})")'
+    )
+    rows, goals = [], []
+    for number in NUMBERS:
+        found = [_round(world, tree, number) for _ in range(FEW)]
+        late, connections, statements, memory = (
+            statistics.median(one[place] for one in found) for place in range(4)
+        )
+        rows.append(
+            [str(number), f"{late:.2f} s", f"{connections:.1f}", f"{statements:.1f}", f"{memory:.0f} MB"]
+        )
+        if number == max(NUMBERS):
+            goals.append(
+                Goal(
+                    what=f"{number} waiting instances: from the end of the work until the last is ready",
+                    against="",
+                    goal=0.5,
+                    wall=late,
+                )
+            )
+    return Table(
+        columns=(
+            "waiting instances",
+            "last one ready after",
+            "connections a second, of all",
+            "statements a second, of all",
+            "resident size of one",
+        ),
+        rows=rows,
+        note=f"Counted for {WATCHED:g} s while they wait; medians of {FEW} runs.",
+        goals=goals,
+    )
+
+
+def _round(world: World, tree: Tree, number: int) -> tuple[float, float, float, float]:
+    with (
+        world.database() as url,
+        ExitStack() as stack,
+        psycopg.connect(url, autocommit=True) as gate,
+    ):
+        env = tree.environment(url)
+        run(corehost("index", "-q"), env)
+        gate.execute("SELECT pg_advisory_lock(%s)", (GATE,))
+        holder = _instance(stack, env)
+        wait_until(lambda: gate.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
+        others = [_instance(stack, env) for _ in range(number)]
+        _until_all_wait(others)
+        before = _counted(gate)
+        time.sleep(WATCHED)
+        after = _counted(gate)
+        memory = statistics.median(resident(process.pid) for process in others)
+        released = time.time()
+        gate.execute("SELECT pg_advisory_unlock(%s)", (GATE,))
+        ended = [process.wait(120) for process in (holder, *others)]
+        assert {one.returncode for one in ended} == {0}
+        last = max(float(one.stdout) for one in ended)
+    per_second = [(late - early) / WATCHED for early, late in zip(before, after, strict=True)]
+    return last - released, per_second[0], per_second[1], memory
+
+
+def _instance(stack: ExitStack, env: dict[str, str]) -> Process:
+    process = Process([sys.executable, CONTESTANTS / "instance.py"], env=env)
+    stack.callback(process.close)
+    return process
+
+
+def _counted(connection: psycopg.Connection) -> tuple[int, int]:
+    connection.execute("SELECT pg_stat_clear_snapshot()")
+    ((sessions, transactions),) = connection.execute(_COUNTERS).fetchall()
+    return sessions, transactions
+
+
+def _until_all_wait(processes: list[Process]) -> None:
+    """An instance that waits spends next to nothing: so it is when none has spent much for a second."""
+
+    def spent() -> list[float]:
+        fields = [Path(f"/proc/{process.pid}/stat").read_text().split() for process in processes]
+        return [(int(one[13]) + int(one[14])) / 100 for one in fields]
+
+    def all_wait() -> bool:
+        early = spent()
+        time.sleep(1)
+        return all(late - before < 0.2 for before, late in zip(early, spent(), strict=True))
+
+    time.sleep(2)
+    wait_until(all_wait, seconds=300)
