@@ -6,7 +6,6 @@ import statistics
 import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg
 
@@ -24,7 +23,7 @@ GATE = 4711
 """The work takes until whoever has this advisory lock gives it back."""
 _COUNTERS = """
 SELECT sessions, xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"""
-_LOG = "import logging; logging.basicConfig(level=logging.INFO)\n"
+_BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted"
 
 
 def measure(world: World) -> Table:
@@ -74,16 +73,17 @@ def _round(world: World, tree: Tree, number: int) -> tuple[float, float, float, 
         run(corehost("index", "-q"), env)
         gate.execute("SELECT pg_advisory_lock(%s)", (GATE,))
         holder = _instance(stack, env)
-        wait_until(lambda: gate.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
+        wait_until(lambda: gate.execute(_BLOCKED).fetchone(), seconds=600)
         others = [_instance(stack, env) for _ in range(number)]
-        _until_all_wait(others)
+        for process in others:
+            process.wait_for_output("waiting", 600)
         before = _counted(gate)
         time.sleep(WATCHED)
         after = _counted(gate)
         memory = statistics.median(resident(process.pid) for process in others)
         released = time.time()
         gate.execute("SELECT pg_advisory_unlock(%s)", (GATE,))
-        ended = [process.wait(120) for process in (holder, *others)]
+        ended = [process.wait(600) for process in (holder, *others)]
         assert {one.returncode for one in ended} == {0}
         last = max(float(one.stdout) for one in ended)
     per_second = [(late - early) / WATCHED for early, late in zip(before, after, strict=True)]
@@ -100,19 +100,3 @@ def _counted(connection: psycopg.Connection) -> tuple[int, int]:
     connection.execute("SELECT pg_stat_clear_snapshot()")
     ((sessions, transactions),) = connection.execute(_COUNTERS).fetchall()
     return sessions, transactions
-
-
-def _until_all_wait(processes: list[Process]) -> None:
-    """An instance that waits spends next to nothing: so it is when none has spent much for a second."""
-
-    def spent() -> list[float]:
-        fields = [Path(f"/proc/{process.pid}/stat").read_text().split() for process in processes]
-        return [(int(one[13]) + int(one[14])) / 100 for one in fields]
-
-    def all_wait() -> bool:
-        early = spent()
-        time.sleep(1)
-        return all(late - before < 0.2 for before, late in zip(early, spent(), strict=True))
-
-    time.sleep(2)
-    wait_until(all_wait, seconds=300)
