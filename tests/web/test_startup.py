@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
-from corehost.core.errors import IncompatibleDatabase, MigrationError, PluginError, Where
+from corehost.core.errors import IncompatibleDatabase, MigrationError, PassStopped, PluginError, Where
 from corehost.core.results import Readiness
+from corehost.core.settings import Settings
 from corehost.web.startup import Startup, delays
 from support.processes import PATIENCE, wait_until
 from support.serving import BlockingHost
@@ -141,3 +142,56 @@ def test_the_end_gives_up_on_a_step_that_does_not_end() -> None:
     host.release.set()
     thread.join(PATIENCE)
     assert host.log == ["host started", "host stopped"]
+
+
+class SlowToPlan(BlockingHost):
+    """A host that has no pass to be interrupted when it is asked for the first time."""
+
+    asked = 0
+
+    def interrupt(self) -> bool:
+        self.asked += 1
+        if self.asked == 1:
+            return False
+        self.release.set()
+        return True
+
+
+def test_a_pass_that_begins_after_the_end_was_asked_for_is_interrupted_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SIGTERM while the host still finds out what is installed: the pass that follows is cut all the same."""
+    monkeypatch.setattr("corehost.web.startup.GRACE", 10 * PATIENCE)
+    host = SlowToPlan(PassStopped("the pass was asked to end"))
+    startup, thread = begun(host)
+    assert host.running.wait(PATIENCE)
+    ending = threading.Thread(target=startup.end, daemon=True)
+    ending.start()
+    ending.join(PATIENCE)
+    assert not ending.is_alive()
+    assert not thread.is_alive()
+    assert host.stops == 1
+
+
+@pytest.mark.parametrize("error", [MigrationError("not today"), RuntimeError("a bug")])
+def test_the_end_of_the_process_is_not_waited_for_by_the_end_of_the_host(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ends for on_failure = "exit" stops the host on its way, and is kept up by no start."""
+    left = threading.Event()
+    codes: list[int] = []
+
+    def end_process(code: int) -> None:
+        codes.append(code)
+        assert left.wait(PATIENCE)
+
+    monkeypatch.setattr("corehost.web.startup.end_process", end_process)
+    host = BlockingHost(error)
+    host.settings = Settings(on_failure="exit")
+    _, thread = begun(host)
+    host.release.set()
+    wait_until(lambda: codes)
+    thread.join(PATIENCE / 2)
+    assert not thread.is_alive()
+    assert codes == [1]
+    left.set()

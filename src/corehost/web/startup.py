@@ -95,7 +95,7 @@ class Startup:
         """Stay closed, for a reason that is not the host's; with ``on_failure = "exit"`` end the process."""
         self._failure = _failed(message)
         if self._host.settings.on_failure == "exit":
-            threading.Thread(target=end_process, args=(1,), name="corehost-end", daemon=True).start()
+            _end_process(1)
 
     def end(self) -> None:
         """Try no more and stop the host; blocks for a step that runs, and for the shut-down hooks.
@@ -116,6 +116,7 @@ class Startup:
                 and self._host.readiness().state != "waiting"
             ):
                 thread.join(0.1)
+                self._host.interrupt()  # what is not at work yet heard nothing of it before
             if thread.is_alive():
                 return  # a stop beside a running start would miss what that starts afterwards
         self._host.stop()
@@ -130,7 +131,7 @@ class Startup:
                 self._failure = self._failure_of(error)
                 if self._host.settings.on_failure == "exit":
                     log.error("the host did not start: %s", error, extra={"event": "start.failed"})
-                    end_process(error.exit_code)
+                    _end_process(error.exit_code)
                     return
                 if error.exit_code in HOPELESS:
                     log.error("the host cannot start: %s", error, extra={"event": "start.failed"})
@@ -148,7 +149,7 @@ class Startup:
                 self._failure = self._failure_of(error)
                 if self._host.settings.on_failure == "exit":
                     log.exception("the host did not start", extra={"event": "start.failed"})
-                    end_process(1)
+                    _end_process(1)
                     return
                 log.exception(
                     "the host did not start, next try in %.1f s", delay, extra={"event": "start.retried"}
@@ -173,6 +174,11 @@ class Startup:
             return _failed("the start failed for an unforeseen reason; the log has it")
         where = error.where
         return _failed(error.message.partition("\n")[0], branch=where.branch, revision=where.revision)
+
+
+def _end_process(code: int) -> None:
+    """On a thread of its own: the server's clean-up, which that waits for, waits for the start to end."""
+    threading.Thread(target=end_process, args=(code,), name="corehost-end", daemon=True).start()
 
 
 def _failed(message: str, *, branch: str | None = None, revision: str | None = None) -> Readiness:
