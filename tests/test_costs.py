@@ -86,7 +86,8 @@ def test_a_revision_costs_two_requests_beyond_its_own(shop: Shop) -> None:
             (versions / f"{number}.py").write_text(source(number))
         with Wire(shop.database) as wire:
             assert shop.run("migrate", database=wire.url).returncode == 0
-            seen.append(len(wire.requests))
+            # A pass that takes long tells others how far it is: that comes with time, not with revisions.
+            seen.append(sum("corehost.instance" not in request.text for request in wire.requests))
     assert seen[1] - seen[0] == 30
 
 
