@@ -78,19 +78,7 @@ def lint(
 
 
 def _finding(finding: Finding) -> dict[str, object]:
-    keys = (
-        "branch",
-        "revision",
-        "distribution",
-        "version",
-        "file",
-        "line",
-        "rule",
-        "severity",
-        "message",
-        "hint",
-    )
-    return {key: getattr(finding, key) for key in keys}
+    return {key: getattr(finding, key) for key in _KEYS}
 
 
 def _not_rendered(one: NotRendered) -> dict[str, object]:
