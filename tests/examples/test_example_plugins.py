@@ -68,6 +68,17 @@ def test_the_models_of_accounts_are_what_its_revisions_make(host_of: HostFactory
         assert compare_metadata(context, metadata) == []
 
 
+def test_accounts_trims_and_compares_the_emails_that_are_there(host_of: HostFactory, database: str) -> None:
+    """Addresses from before lose their spaces, and no two may differ in case only any more."""
+    host_of("accounts", mounts={"accounts": {"target": "d94c0b7e6f18"}}).migrate()
+    add = "INSERT INTO accounts.users (email, display_name) VALUES (%r, 'Ada')"
+    rows(database, add % " Ada@example.org ")
+    assert host_of("accounts").migrate().ready
+    assert rows(database, "SELECT email FROM accounts.users") == [("Ada@example.org",)]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        rows(database, add % "ada@example.org")
+
+
 @pytest.mark.parametrize("schema", ["accounts", "The 'accounts'"])
 def test_billing_references_accounts_wherever_it_is(host_of: HostFactory, database: str, schema: str) -> None:
     """The foreign key leads to accounts' table in the schema that the host has chosen for it."""

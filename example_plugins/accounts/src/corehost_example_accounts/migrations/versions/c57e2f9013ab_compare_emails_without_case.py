@@ -4,15 +4,26 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c57e2f9013ab"
-down_revision = "8b1d40e6a7c2"
+down_revision = "64a8e3d05b7f"
 branch_labels = None
 depends_on = None
+
+phase = "contract"  # code of the release before writes addresses that differ in case only
+retry_safe = True  # corehost drops an INVALID index of an attempt before the next one
 
 
 def upgrade() -> None:
     """Replace the unique constraint; two addresses that differ in case only end the step here."""
-    op.execute("UPDATE users SET email = btrim(email) WHERE email <> btrim(email)")
-    op.create_index("uq_users_lower_email", "users", [sa.text("lower(email)")], unique=True)
+    with op.get_context().autocommit_block():
+        op.create_index(
+            "uq_users_lower_email",
+            "users",
+            [sa.text("lower(email)")],
+            unique=True,
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
+    # corehost: ignore[ban-drop-constraint] the index above takes its place, and allows less
     op.drop_constraint("uq_users_email", "users", type_="unique")
 
 

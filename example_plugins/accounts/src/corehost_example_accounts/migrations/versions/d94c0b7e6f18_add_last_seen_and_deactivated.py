@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "d94c0b7e6f18"
-down_revision = "c57e2f9013ab"
+down_revision = "8b1d40e6a7c2"
 branch_labels = None
 depends_on = None
 

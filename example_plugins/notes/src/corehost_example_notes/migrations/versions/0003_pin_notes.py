@@ -18,9 +18,6 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("notes", sa.Column("pinned", sa.Boolean(), server_default=sa.false(), nullable=False))
 
-    notes = sa.table("notes", sa.column("title", sa.String), sa.column("pinned", sa.Boolean))
-    op.execute(notes.update().where(notes.c.title.startswith("!")).values(pinned=True))
-
 
 def downgrade() -> None:
     op.drop_column("notes", "pinned")

@@ -1,4 +1,4 @@
-"""Index titles by trigrams."""
+"""Index titles by trigrams, without stopping writes to the table."""
 
 from alembic import op
 
@@ -7,16 +7,21 @@ down_revision = "7d2c1f84ab30"
 branch_labels = None
 depends_on = None
 
+retry_safe = True  # corehost drops an INVALID index of an attempt before the next one
+
 
 def upgrade() -> None:
     """Create the index; the operator class is found because the extension's schema is on search_path."""
-    op.create_index(
-        "ix_documents_title_trigrams",
-        "documents",
-        ["title"],
-        postgresql_using="gin",
-        postgresql_ops={"title": "gin_trgm_ops"},
-    )
+    with op.get_context().autocommit_block():
+        op.create_index(
+            "ix_documents_title_trigrams",
+            "documents",
+            ["title"],
+            postgresql_using="gin",
+            postgresql_ops={"title": "gin_trgm_ops"},
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
 
 
 def downgrade() -> None:
