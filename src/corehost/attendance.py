@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Final
 
@@ -16,6 +18,8 @@ from corehost.postgres.connect import Connector
 from corehost.presence import Presence
 
 _TRIES: Final = 3
+_CUT: Final = 5.0
+"""Seconds beyond ``shutdown_grace`` that a step which is cut has to be rolled back."""
 
 
 class Attendance:
@@ -24,6 +28,7 @@ class Attendance:
     def __init__(self, settings: Settings, connector: Connector):
         self._settings = settings
         self._connector = connector
+        self._changing = threading.Lock()
         self._presence: Presence | None = None
         self._late: LateSteps | None = None
         self._watch: Callable[[Presence], None] | None = None
@@ -34,11 +39,12 @@ class Attendance:
         report: MigrationReport,
         again: Callable[[], MigrationReport],
         stop: Stop,
+        waiting: Callable[[str], object],
     ) -> MigrationReport:
         """Take the presence after a pass, which is done ``again`` where something is pending since.
 
-        Returns the last pass's report. Raises IncompatibleDatabase where this code must not serve any
-        more, WaitTimedOut and DatabaseUnavailable.
+        ``waiting`` is told what is waited for. Returns the last pass's report. Raises IncompatibleDatabase
+        where this code must not serve any more, WaitTimedOut and DatabaseUnavailable.
         """
         self.end()
         if self._settings.mode == "off":  # whoever does not look at the database does not wait for it
@@ -48,7 +54,7 @@ class Attendance:
             presence.note_that_there_is_none()
             return report
         for _ in range(_TRIES):
-            if presence.take(stop):
+            if presence.take(stop, waiting):
                 self._presence = presence
                 return report
             report = again()
@@ -73,18 +79,37 @@ class Attendance:
             self._late = LateSteps(self._sees, run)
             self._late.begin(report.deferred)
 
-    def extend(self, installation: Installation, stop: Stop) -> None:
-        """The host that serves has a plugin more: be present with that as well. Raises as :meth:`begin`."""
+    @contextmanager
+    def extended(
+        self, installation: Installation, stoppable: Callable[[Stop], AbstractContextManager[None]]
+    ) -> Iterator[None]:
+        """Be present with a plugin more in the block, and from then on unless that fails.
+
+        Raises as :meth:`begin`.
+        """
         earlier = self._presence
         if earlier is None:
+            yield
             return
         presence = Presence(installation, self._connector)
-        if not presence.take(stop):
-            raise WaitTimedOut("something is pending again", hint="add the plugin again")
-        self._presence = presence
+        with stoppable(stop := Stop()):
+            if not presence.take(stop):
+                raise WaitTimedOut("something is pending again", hint="add the plugin again")
+        try:
+            yield
+        except BaseException:
+            presence.end()
+            raise
+        with self._changing:
+            watch, has_ended = self._watch, self._presence is not earlier
+            if not has_ended:
+                self._presence = presence
+        if has_ended:  # the host has stopped meanwhile
+            presence.end()
+            return
         earlier.end()
-        if self._watch is not None:
-            self._watch(presence)
+        if watch is not None:
+            watch(presence)
 
     def _sees(self, older: Collection[str]) -> bool:
         return self._presence is None or self._presence.sees(older)
@@ -99,10 +124,18 @@ class Attendance:
         if self._presence is not None:
             self._presence.keep_across_exec()
 
-    def end(self) -> None:
-        """The host serves no more."""
-        if self._late is not None:
-            self._late.end()
-        if self._presence is not None:
-            self._presence.end()
-        self._presence = self._late = self._watch = None
+    def begin_no_more(self) -> None:
+        """Begin no pass in the background any more."""
+        if (late := self._late) is not None:
+            late.end()
+
+    def end(self, interrupt: Callable[[], object] = lambda: None) -> None:
+        """The host serves no more; blocks for a pass in the background, which ``interrupt`` asks to end."""
+        self.begin_no_more()
+        with self._changing:
+            late, presence = self._late, self._presence
+            self._presence = self._late = self._watch = None
+        if late is not None:
+            late.wait_for_end(interrupt, seconds=self._settings.shutdown_grace.total_seconds() + _CUT)
+        if presence is not None:
+            presence.end()

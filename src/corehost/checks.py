@@ -38,9 +38,9 @@ class HealthChecks:
     def begin(self, host: Host, checks: Iterable[tuple[str, HealthCheck]]) -> None:
         """Begin these, beside those that run; blocks until the critical ones have answered, or are late."""
         added = [_Running(host, plugin, check) for plugin, check in checks]
+        self._running = tuple(sorted((*self._running, *added), key=lambda one: one.key))
         for one in added:
             one.begin()
-        self._running = tuple(sorted((*self._running, *added), key=lambda one: one.key))
         for one in added:
             if one.critical:
                 one.await_first()

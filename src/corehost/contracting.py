@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
@@ -19,6 +20,8 @@ _OFTEN: Final = 3.0
 """Seconds between two looks at who is present, cut by up to a half at random: one statement each."""
 _SELDOM: Final = 60.0
 """Seconds between two passes where time alone is waited for, or a pass has failed."""
+_TICK: Final = 0.1
+"""Seconds between two looks at whether a pass has ended."""
 
 
 class LateSteps:
@@ -32,21 +35,33 @@ class LateSteps:
         self._sees = sees
         self._run = run
         self._over = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def begin(self, held: Mapping[Node, Held]) -> None:
         """Begin to wait, on a thread of its own; does nothing where all is left to an operator."""
         if not _by_hand(held):
-            threading.Thread(target=self._wait, args=(held,), name="corehost-late-steps", daemon=True).start()
+            name = "corehost-late-steps"
+            self._thread = threading.Thread(target=self._wait, args=(held,), name=name, daemon=True)
+            self._thread.start()
 
     def end(self) -> None:
-        """Wait no more."""
+        """Begin no pass any more."""
         self._over.set()
+
+    def wait_for_end(self, interrupt: Callable[[], object], *, seconds: float) -> None:
+        """Wait for a pass that runs, which ``interrupt`` asks to end; for so long at most."""
+        thread, deadline = self._thread, time.monotonic() + seconds
+        if thread is None or thread is threading.current_thread():
+            return
+        while thread.is_alive() and time.monotonic() < deadline:
+            interrupt()  # what is not at work yet hears nothing of it
+            thread.join(_TICK)
 
     def _wait(self, held: Mapping[Node, Held]) -> None:
         pause = _pause(held)
         while not self._over.wait(pause * random.uniform(0.5, 1.0)):
             older = {digest for one in held.values() for digest in one.older}
-            if older and self._sees(older):
+            if (older and self._sees(older)) or self._over.is_set():
                 continue
             try:
                 held = self._run().deferred
@@ -54,6 +69,8 @@ class LateSteps:
             except WaitTimedOut:
                 pause = _OFTEN  # another one is at it
             except CorehostError as error:
+                if self._over.is_set():
+                    return
                 _log.warning(
                     "what was held back could not be run: %s",
                     error,

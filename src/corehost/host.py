@@ -44,11 +44,16 @@ class Host:
         self._passes = Passes(settings, self._connector)
         self._lifecycle = Lifecycle(settings)
         self._checks = HealthChecks()
-        self._late = LatePlugins(
-            settings, self._passes, self._lifecycle, self._checks, use=self._use, attend=self._attend_with
-        )
         self._watch: DatabaseWatch | None = None
         self._attendance = Attendance(settings, self._connector)
+        self._late = LatePlugins(
+            settings,
+            self._passes,
+            self._lifecycle,
+            self._checks,
+            use=self._use,
+            attend=lambda installation: self._attendance.extended(installation, self._passes.stoppable),
+        )
 
     @classmethod
     def from_config(cls, *, connect: Callable[[], Connection] | None = None, **settings: Any) -> Self:
@@ -154,19 +159,20 @@ class Host:
                     up=lambda: self._serve(installation, report),
                 )
             except BaseException as error:
-                self._attendance.end()
+                self._look_no_more()
                 board.fail(error)
                 raise
             return report
 
-    def hold_presence(self, *, across_exec: bool = False) -> None:
-        """Show others that this instance is there, after :meth:`prepare`; :meth:`start` does so itself.
+    def hold_presence(self, report: MigrationReport, *, across_exec: bool = False) -> None:
+        """Show others that this instance is there, after the :meth:`prepare` that gave this report.
 
-        For whoever runs something else in the host's place: ``across_exec`` lets the presence live as long
-        as the program that takes this process's place; otherwise it is kept until :meth:`stop`. Raises
-        IncompatibleDatabase where this code must not serve, WaitTimedOut, DatabaseUnavailable.
+        For whoever runs something else in the host's place; :meth:`start` does so itself. ``across_exec``
+        lets the presence live as long as the program that takes this process's place; otherwise it is kept
+        until :meth:`stop`. Raises IncompatibleDatabase where this code must not serve, WaitTimedOut,
+        DatabaseUnavailable.
         """
-        report = self._attend(MigrationReport(ready=True), Observer())
+        report = self._attend(report, Observer())
         if across_exec:
             self._attendance.keep_across_exec()
         else:
@@ -200,13 +206,14 @@ class Host:
     def stop(self) -> None:
         """Every started plugin's ``corehost_shutdown``, in reverse; may be called more than once.
 
-        A pass that runs on another thread is asked to end. A plugin that takes longer than
-        ``shutdown_timeout`` is left to itself.
+        A pass on another thread is asked to end; the host's own in the background is waited for. A plugin
+        that takes longer than ``shutdown_timeout`` is left to itself.
         """
         refuse_in_hook("stop the host")
+        self._attendance.begin_no_more()
         self.interrupt()
         self._lifecycle.stop(self, down=self._serve_no_more)
-        self._attendance.end()
+        self._look_no_more()
 
     def __enter__(self) -> Self:
         self.start()
@@ -237,32 +244,26 @@ class Host:
         self._board.take("passed")
         self._board.finish(report.left_out)
         self._serve_beside_others(report)
-        if self.settings.mode != "off" or self.settings.readiness_needs_database:
-            self._watch = DatabaseWatch(
-                self._connector, lost=self._board.lost_database, found=self._found_database
-            )
-            self._watch.begin()
 
     def _attend(self, report: MigrationReport, told: Observer) -> MigrationReport:
         installation, stop = self.installation, Stop()
         with self._passes.stoppable(stop):
             return self._attendance.begin(
-                installation, report, lambda: self._passes.prepare(installation, told), stop
+                installation, report, lambda: self._passes.prepare(installation, told), stop, told.waiting
             )
 
-    def _attend_with(self, installation: Installation) -> None:
-        with self._passes.stoppable(stop := Stop()):
-            self._attendance.extend(installation, stop)
-
     def _serve_beside_others(self, report: MigrationReport) -> None:
-        late = PassRequest(wait=False, background=True)
+        late, lost = PassRequest(wait=False, background=True), self._board.lost_database
         self._attendance.serve(
             report,
-            lost=self._board.lost_database,
+            lost=lost,
             found=self._board.found_database,
             refused=self._board.refuse,
             run=lambda: self._passes.migrate(self.installation, late, Observer()),
         )
+        if self.settings.mode != "off" or self.settings.readiness_needs_database:
+            self._watch = DatabaseWatch(self._connector, lost=lost, found=self._found_database)
+            self._watch.begin()
 
     def _found_database(self) -> None:
         if not self._attendance.is_lost:
@@ -272,19 +273,22 @@ class Host:
         self._board.take("end", message="the host has stopped")
         self._checks.end()
         self._late.forget()
+
+    def _look_no_more(self) -> None:
+        self._checks.end()
         if self._watch is not None:
             self._watch.end()
+        self._attendance.end(self.interrupt)
 
     def _told(
         self, run: Callable[[Observer], MigrationReport], observer: Observer | None, *, whole: bool
     ) -> MigrationReport:
         """Run a pass, its way told to probes as well, unless this host serves already."""
-        told = observer or Observer()
         if self._lifecycle.running:
-            return run(told)
+            return run(observer or Observer())
         self._board.begin()
         try:
-            report = run(Several(self._board, told))
+            report = run(Several(self._board, observer or Observer()))
         except BaseException as error:
             self._board.fail(error)
             raise

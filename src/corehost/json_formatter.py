@@ -37,4 +37,11 @@ class JsonFormatter(logging.Formatter):
             }
         if record.stack_info:
             line["stack"] = self.formatStack(record.stack_info)
-        return json.dumps(line, default=str)
+        return "{" + ", ".join(f"{json.dumps(name)}: {_written(value)}" for name, value in line.items()) + "}"
+
+
+def _written(value: Any) -> str:
+    try:
+        return json.dumps(value, default=str, allow_nan=False)
+    except (TypeError, ValueError):  # a key that is no text, a number that is none, a circle
+        return json.dumps(str(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class LatePlugins:
         checks: HealthChecks,
         *,
         use: Callable[[Installation], None],
-        attend: Callable[[Installation], None],
+        attend: Callable[[Installation], AbstractContextManager[None]],
     ):
         self._settings = settings
         self._passes = passes
@@ -112,12 +112,13 @@ class LatePlugins:
         try:
             schemas.use(trial.schemas)  # its revisions ask for it
             report = MigrationReport(ready=True)
-            if name in trial.graph.trees:
-                report = self._passes.prepare(trial, board, only=name)
-                self._attend(trial)
-            checks += self._checks.registered(trial, [name])
-            board.take("passed", message=f"plugin {name!r} starts")
-            self._lifecycle.add(host, trial, name, up=up)
+            with ExitStack() as present:
+                if name in trial.graph.trees:
+                    report = self._passes.prepare(trial, board, only=name)
+                    present.enter_context(self._attend(trial))
+                checks += self._checks.registered(trial, [name])
+                board.take("passed", message=f"plugin {name!r} starts")
+                self._lifecycle.add(host, trial, name, up=up)
         except BaseException as error:
             schemas.use(before.schemas)
             self._boards = {other: there for other, there in self._boards.items() if other != name}

@@ -43,6 +43,7 @@ class Passes:
         self._connector = connector
         self._one_at_a_time = threading.RLock()
         self._stops: tuple[Stop, ...] = ()  # replaced whole: a signal handler reads it
+        self._listing = threading.Lock()  # several threads write it
         self._without: dict[str, object] = {}
         self.measures = Measures()
         """What has been done here, in numbers."""
@@ -66,30 +67,29 @@ class Passes:
         Raises MigrationError; with ``mode = "check"`` RevisionsPending where something is.
         """
         with self._one_at_a_time:
-            if only is None:
-                self._go_on_without(installation, frozenset())
-            match self._settings.mode:
-                case "migrate":
-                    report = self._run(installation, PassRequest(only=only), observer)
-                case "off":
-                    report = MigrationReport(ready=True)
-                case other:
-                    look = self._wait if other == "wait" else self._check
-                    with watched_pass(self.measures) as watch:
-                        report = look(installation, Several(watch, observer), only)
-                        watch.passed(report)
-            if only is None:
-                self._go_on_without(installation, installation.with_dependents(report.left_out))
-            return report
+            if only is not None:
+                return self._prepare(installation, observer, only)
+            return self._judging_anew(installation, lambda: self._prepare(installation, observer, None))
+
+    def _prepare(self, installation: Installation, observer: Observer, only: str | None) -> MigrationReport:
+        match self._settings.mode:
+            case "migrate":
+                return self._run(installation, PassRequest(only=only), observer)
+            case "off":
+                return MigrationReport(ready=True)
+            case other:
+                look = self._wait if other == "wait" else self._check
+                with watched_pass(self.measures) as watch:
+                    report = look(installation, Several(watch, observer), only)
+                    watch.passed(report)
+                return report
 
     def migrate(
         self, installation: Installation, request: PassRequest, observer: Observer
     ) -> MigrationReport:
         """Run one pass. Raises MigrationError."""
         with self._one_at_a_time:
-            self._go_on_without(installation, frozenset())  # what failed is tried again, its hooks with it
-            report = self._run(installation, request, observer)
-            self._go_on_without(installation, installation.with_dependents(report.left_out))
+            report = self._judging_anew(installation, lambda: self._run(installation, request, observer))
         while applied := self._in_background(installation, request, observer, report):
             with self._one_at_a_time:  # what was held back for them
                 behind = self._run(installation, replace(request, background=False), observer)
@@ -182,6 +182,20 @@ class Passes:
             )
         return _report_of(seen)
 
+    def _judging_anew(
+        self, installation: Installation, run: Callable[[], MigrationReport]
+    ) -> MigrationReport:
+        """Run with all hooks, for what failed is tried again; where the run itself fails all is as before."""
+        before = self.without
+        self._go_on_without(installation, frozenset())
+        try:
+            report = run()
+        except BaseException:
+            self._go_on_without(installation, before)
+            raise
+        self._go_on_without(installation, installation.with_dependents(report.left_out))
+        return report
+
     def _go_on_without(self, installation: Installation, names: frozenset[str]) -> None:
         """Take the hooks of these plugins away, and give those back that were taken away before."""
         manager = installation.discovery.manager
@@ -193,11 +207,13 @@ class Passes:
     @contextmanager
     def stoppable(self, stop: Stop) -> Iterator[None]:
         """What runs meanwhile ends when :meth:`interrupt` is called, by way of this stop."""
-        self._stops = (*self._stops, stop)
+        with self._listing:
+            self._stops = (*self._stops, stop)
         try:
             yield
         finally:
-            self._stops = tuple(other for other in self._stops if other is not stop)
+            with self._listing:
+                self._stops = tuple(other for other in self._stops if other is not stop)
 
     def _pass(self, installation: Installation, observer: Observer, request: PassRequest) -> MigrationPass:
         return MigrationPass(

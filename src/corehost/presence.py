@@ -74,12 +74,12 @@ class Presence:
         """Whether there is one; not on a hot standby, behind a transaction pooler, or switched off."""
         return self._connection is not None
 
-    def take(self, stop: Stop) -> bool:
+    def take(self, stop: Stop, waiting: Callable[[str], object] = lambda _: None) -> bool:
         """Take it and judge the state; False where something is pending again, and nothing is held then.
 
         Waits, presence held, while a contract step is run or about to be: that sees it and holds back, or
-        was there before. Raises IncompatibleDatabase where this code must not serve, WaitTimedOut,
-        DatabaseUnavailable, and the error that ``stop`` was asked for.
+        was there before. ``waiting`` is told so. Raises IncompatibleDatabase where this code must not serve,
+        WaitTimedOut, DatabaseUnavailable, and the error that ``stop`` was asked for.
         """
         installation, graph = self._installation, self._installation.graph
         with translated_errors():
@@ -94,12 +94,13 @@ class Presence:
                     note_started(connection, graph, self._release, seen=False)
                     return self._judged(connection)
                 watch_closely(connection)
-                self._let_contract_steps_end(connection, stop)
+                self._let_contract_steps_end(connection, stop, waiting)
                 if not self._judged(connection):
                     return False
                 note_started(connection, graph, self._release, seen=True)
-                kept = not self._over.is_set()
-                self._connection = connection if kept else None
+                with self._asking:  # the end may come on another thread
+                    kept = not self._over.is_set()
+                    self._connection = connection if kept else None
             finally:
                 if not kept:
                     connection.close()
@@ -152,7 +153,9 @@ class Presence:
                 with suppress(psycopg.Error):
                     connection.close()
 
-    def _let_contract_steps_end(self, connection: Connection, stop: Stop) -> None:
+    def _let_contract_steps_end(
+        self, connection: Connection, stop: Stop, waiting: Callable[[str], object]
+    ) -> None:
         trees = self._installation.graph.trees.values()
         schemas = {tree.branch.namespace.contract_key: tree.branch.namespace.schema for tree in trees}
         patience = self._installation.settings.wait_timeout.total_seconds()
@@ -160,11 +163,12 @@ class Presence:
         while found := holders(connection, sorted(schemas)):
             stop.check()
             key, holder = min(found.items())
+            at_work = f"namespace {schemas[key]!r} by pid {holder.pid} ({holder.application_name})"
             if time.monotonic() - began >= patience:
                 raise WaitTimedOut(
-                    f"a contract step of namespace {schemas[key]!r} has been run by pid {holder.pid}"
-                    f" ({holder.application_name}) for longer than {patience:g} s"
+                    f"a contract step has been run in {at_work} for longer than {patience:g} s"
                 )
+            waiting(f"waiting for a contract step, which is run in {at_work}")
             stop.sleep(random.uniform(0.1, 0.3))
 
     def _warn(self, error: CorehostError) -> None:

@@ -148,3 +148,11 @@ def test_one_that_fails_is_told_of_and_the_instance_serves(behind: Shop) -> None
     assert finished.json()["error"]["revision"] == "d2"
     assert behind.run("check").returncode == 0
     assert behind.run("migrate").returncode == 0
+
+
+def test_the_parent_of_a_command_runs_it(behind: Shop) -> None:
+    """Beside a command that need know nothing of corehost; its end ends both."""
+    parent = behind.start("run", "--health-port", "0", "--health-address", "127.0.0.1", "--", "sleep", "600")
+    wait_until(lambda: applied(behind))
+    assert done(behind) == 200
+    assert parent.running

@@ -111,9 +111,11 @@ def test_it_is_read_only(served: httpx.Client, method: str) -> None:
     assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize("query", ["before=0", "before=x", "before=99999999999999999999", "refresh=-1"])
+@pytest.mark.parametrize(
+    "query", ["before=0", "before=x", "before=99999999999999999999", "refresh=-1", "branch=a%00b"]
+)
 def test_a_wrong_question_is_told(served: httpx.Client, query: str) -> None:
-    """A number that is none gets a 400 that names it."""
+    """A number that is none, or a text that no database has, gets a 400 that names it."""
     response = served.get(f"/?{query}")
     assert response.status_code == 400
     assert query.partition("=")[0] in response.text

@@ -50,3 +50,18 @@ def test_a_database_that_goes_away_and_comes_back(
         wait_until(lambda: host.readiness().state == "ready")
         assert host.ready
     assert host.readiness().state == "starting"
+
+
+def test_whoever_runs_something_else_in_the_hosts_place_notices_it_too(
+    allow: Callable[[bool], None], install: Install, settings: dict[str, Any]
+) -> None:
+    """The parent of a command looks as a host does, with or without a presence whose session could end."""
+    install("orders")
+    host = corehost.Host.from_config(**settings, presence="off", readiness_needs_database=True)
+    host.hold_presence(host.prepare())
+    assert host.ready
+    allow(False)
+    wait_until(lambda: not host.ready)
+    allow(True)
+    wait_until(lambda: host.ready)
+    host.stop()

@@ -119,3 +119,11 @@ def test_every_record_names_its_event() -> None:
                     if level in LEVELS and "extra" not in told:
                         nameless.append(f"{source.name}:{node.lineno}")
     assert nameless == []
+
+
+@pytest.mark.parametrize("value", [{(1, 2): 3}, float("nan")], ids=["a key that is no text", "no number"])
+def test_what_json_has_no_form_for_is_written_as_text(value: object) -> None:
+    """An application's own extra never costs the line, nor makes it something that no parser takes."""
+    record = logging.makeLogRecord({"msg": "read", "data": value})
+    line = json.loads(JsonFormatter().format(record), parse_constant=pytest.fail)
+    assert (line["message"], line["data"]) == ("read", str(value))

@@ -134,9 +134,12 @@ class Console:
         if request.path not in ("/", "/events"):
             return text_answer(HTTPStatus.NOT_FOUND, "no such page")
         given = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        branch = given.get("branch")
         try:
+            if branch is not None and "\0" in branch:  # the database would refuse it, for everybody's view
+                raise ValueError("branch is a text without zero bytes")
             return Asked(
-                view=View(branch=given.get("branch"), before=_number(given, "before", 2**63 - 1)),
+                view=View(branch=branch, before=_number(given, "before", 2**63 - 1)),
                 live=request.path == "/events",
                 refresh=_number(given, "refresh", 3600),
                 seen=request.last_event_id or given.get("seen"),

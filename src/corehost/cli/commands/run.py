@@ -49,6 +49,7 @@ def run(
         entrypoint.keep_trying(lambda: _bring_up(run))
         code = child.attend(path, command, started=entrypoint.started)
         entrypoint.ended(code)
+        run.host.stop()
     return code
 
 
@@ -57,5 +58,5 @@ def _bring_up(run: Invocation, *, across_exec: bool = False) -> None:
     from corehost.cli.signals import gently
 
     with progress(quiet=run.quiet) as observer, gently(run.host.interrupt):
-        run.host.prepare(observer=observer)
-        run.host.hold_presence(across_exec=across_exec)
+        report = run.host.prepare(observer=observer)
+        run.host.hold_presence(report, across_exec=across_exec)
