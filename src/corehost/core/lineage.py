@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from corehost.core.revision import Phase
+from corehost.core.toposort import reached
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,15 +49,11 @@ class Lineage:
 
     def closure(self, revisions: Iterable[str]) -> frozenset[str]:
         """These revisions and all that they descend from, as far as it is recorded."""
-        seen: set[str] = set()
-        stack = list(revisions)
-        while stack:
-            revision = stack.pop()
-            if revision not in seen:
-                seen.add(revision)
-                if (recorded := self.revisions.get(revision)) is not None:
-                    stack.extend(recorded.parents)
-        return frozenset(seen)
+        return frozenset(reached(revisions, self._parents))
+
+    def _parents(self, revision: str) -> tuple[str, ...]:
+        recorded = self.revisions.get(revision)
+        return () if recorded is None else recorded.parents
 
     def known_to_applier(self, revision: str) -> frozenset[str]:
         """All that the code knew which applied a revision; where that is not recorded, what this needs."""

@@ -15,7 +15,7 @@ from corehost.core.errors import (
     did_you_mean,
 )
 from corehost.core.revision import Revision
-from corehost.core.toposort import find_cycle, topological_order
+from corehost.core.toposort import find_cycle, reached, topological_order
 
 
 class BranchTree:
@@ -79,14 +79,7 @@ class BranchTree:
 
     def closure(self, revisions: Iterable[str]) -> frozenset[str]:
         """These revisions and all their ancestors along down_revision and depends_on."""
-        seen: set[str] = set()
-        stack = list(revisions)
-        while stack:
-            revision = stack.pop()
-            if revision not in seen:
-                seen.add(revision)
-                stack.extend(self.parents[revision])
-        return frozenset(seen)
+        return frozenset(reached(revisions, self.parents.__getitem__))
 
     def applied(self, rows: Iterable[str]) -> frozenset[str]:
         """What the rows of the version table stand for; rows that are not known here are left out."""
