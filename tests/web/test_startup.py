@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 
 import pytest
@@ -195,3 +196,23 @@ def test_the_end_of_the_process_is_not_waited_for_by_the_end_of_the_host(
     assert not thread.is_alive()
     assert codes == [1]
     left.set()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_start_that_stayed_in_the_parent_is_told_of() -> None:
+    """A server that forks in the middle of a start would leave its workers migrating for ever."""
+    host = BlockingHost()
+    startup, _ = begun(host)
+    assert host.running.wait(PATIENCE)
+    reader, writer = os.pipe()
+    if (worker := os.fork()) == 0:
+        readiness = startup.readiness()
+        os.write(writer, f"{readiness.state}: {readiness.message}".encode())
+        os._exit(0)
+    os.waitpid(worker, 0)
+    told = os.read(reader, 1000).decode()
+    assert told == "failed: the start was begun before this process was forked; begin it in here"
+    assert startup.readiness().state == "migrating"
+    for end in (reader, writer):
+        os.close(end)
+    host.release.set()

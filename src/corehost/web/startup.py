@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import random
 import threading
 import time
@@ -44,6 +45,7 @@ class Startup:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._process = 0
         self._up = False
         self._failure: Readiness | None = None
         self._opened = False
@@ -66,6 +68,11 @@ class Startup:
         if failure is not None:
             return failure
         readiness = self._host.readiness()
+        if not readiness.ready and self._process not in (0, os.getpid()):
+            # no thread comes along when a process is forked, so nothing here would ever change
+            self._failure = _failed("the start was begun before this process was forked; begin it in here")
+            log.error("%s", self._failure.message, extra={"event": "start.failed"})
+            return self._failure
         if readiness.ready and not self._opened:
             return replace(readiness, ready=False, state="starting", message="the application is starting")
         return readiness
@@ -79,6 +86,7 @@ class Startup:
                 self._thread = threading.Thread(
                     target=self._run, args=(then,), name="corehost-startup", daemon=True
                 )
+                self._process = os.getpid()
                 self._thread.start()
 
     def begin_unattended(self) -> None:
