@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -198,21 +199,40 @@ def test_the_end_of_the_process_is_not_waited_for_by_the_end_of_the_host(
     left.set()
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def in_a_child(tell: Callable[[], object]) -> str:
+    """What a process that is forked from this one has to tell."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writer, str(tell()).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with open(reader) as pipe:
+        return pipe.read()
+
+
+FORKS = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+@FORKS
 def test_a_start_that_stayed_in_the_parent_is_told_of() -> None:
     """A server that forks in the middle of a start would leave its workers migrating for ever."""
     host = BlockingHost()
     startup, _ = begun(host)
     assert host.running.wait(PATIENCE)
-    reader, writer = os.pipe()
-    if (worker := os.fork()) == 0:
-        readiness = startup.readiness()
-        os.write(writer, f"{readiness.state}: {readiness.message}".encode())
-        os._exit(0)
-    os.waitpid(worker, 0)
-    told = os.read(reader, 1000).decode()
-    assert told == "failed: the start was begun before this process was forked; begin it in here"
+    told = in_a_child(lambda: (startup.readiness().state, startup.readiness().message))
+    assert told == "('failed', 'the start was begun before this process was forked; begin it in here')"
     assert startup.readiness().state == "migrating"
-    for end in (reader, writer):
-        os.close(end)
     host.release.set()
+
+
+@FORKS
+def test_a_child_of_a_server_does_not_stop_its_host() -> None:
+    """Forked from a worker, it runs atexit's functions at its end, and they leave the host alone."""
+    host = BlockingHost()
+    startup, _ = begun(host)
+    host.release.set()
+    wait_until(lambda: startup.serving)
+    assert in_a_child(lambda: (startup.end(), host.stops)) == "(None, 0)"
+    startup.end()
+    assert host.stops == 1

@@ -68,7 +68,7 @@ class Startup:
         if failure is not None:
             return failure
         readiness = self._host.readiness()
-        if not readiness.ready and self._process not in (0, os.getpid()):
+        if not readiness.ready and self._is_anothers:
             # no thread comes along when a process is forked, so nothing here would ever change
             self._failure = _failed("the start was begun before this process was forked; begin it in here")
             log.error("%s", self._failure.message, extra={"event": "start.failed"})
@@ -76,6 +76,11 @@ class Startup:
         if readiness.ready and not self._opened:
             return replace(readiness, ready=False, state="starting", message="the application is starting")
         return readiness
+
+    @property
+    def _is_anothers(self) -> bool:
+        """Whether it was begun in another process, from which this one was forked."""
+        return self._process not in (0, os.getpid())
 
     def begin(self, then: Callable[[], None]) -> None:
         """Start the host on a daemon thread, ``then`` call there; only the first call does anything."""
@@ -109,9 +114,12 @@ class Startup:
         """Try no more and stop the host; blocks for a step that runs, and for the shut-down hooks.
 
         A host that waits for others is not waited for: it holds nothing, and if the process lives on
-        its own thread stops it.
+        its own thread stops it. In a process that was forked after the beginning it does nothing: what
+        runs is its parent's, sockets that both have included.
         """
         atexit.unregister(self.end)
+        if self._is_anothers:
+            return
         with self._lock:
             self._stopping.set()
             thread = None if self._up else self._thread
