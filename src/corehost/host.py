@@ -124,7 +124,7 @@ class Host:
         Raises MigrationError, its ``report`` saying what was applied here. A host that serves goes on so.
         """
         request = PassRequest(only=only, wait=wait, contract=contract, background=background)
-        request = replace(request, allow_destructive=allow_destructive)
+        request = replace(request, allow_destructive=allow_destructive, serving=self._lifecycle.running)
         return self._told(
             lambda told: self._passes.migrate(self.installation, request, told), observer, whole=only is None
         )
@@ -253,7 +253,7 @@ class Host:
             )
 
     def _serve_beside_others(self, report: MigrationReport) -> None:
-        late, lost = PassRequest(wait=False, background=True), self._board.lost_database
+        late, lost = PassRequest(wait=False, background=True, serving=True), self._board.lost_database
         self._attendance.serve(
             report,
             lost=lost,

@@ -89,7 +89,10 @@ class Passes:
     ) -> MigrationReport:
         """Run one pass. Raises MigrationError."""
         with self._one_at_a_time:
-            report = self._judging_anew(installation, lambda: self._run(installation, request, observer))
+            kept_out = self.without if request.serving else frozenset()
+            report = self._judging_anew(
+                installation, lambda: self._run(installation, request, observer), kept_out
+            )
         while applied := self._in_background(installation, request, observer, report):
             with self._one_at_a_time:  # what was held back for them
                 behind = self._run(installation, replace(request, background=False), observer)
@@ -183,7 +186,10 @@ class Passes:
         return _report_of(seen)
 
     def _judging_anew(
-        self, installation: Installation, run: Callable[[], MigrationReport]
+        self,
+        installation: Installation,
+        run: Callable[[], MigrationReport],
+        kept_out: frozenset[str] = frozenset(),
     ) -> MigrationReport:
         """Run with all hooks, for what failed is tried again; where the run itself fails all is as before."""
         before = self.without
@@ -193,7 +199,7 @@ class Passes:
         except BaseException:
             self._go_on_without(installation, before)
             raise
-        self._go_on_without(installation, installation.with_dependents(report.left_out))
+        self._go_on_without(installation, installation.with_dependents(report.left_out) | kept_out)
         return report
 
     def _go_on_without(self, installation: Installation, names: frozenset[str]) -> None:

@@ -17,6 +17,8 @@ from support.processes import wait_until
 
 from .conftest import Install
 
+UP, DOWN = ["accounts up", "billing up"], ["billing down", "accounts down"]
+
 
 def present(settings: dict[str, Any]) -> list[str]:
     """The releases of the instances that are present."""
@@ -149,3 +151,22 @@ def test_what_is_left_out_stays_so_when_a_later_pass_fails(
             with pytest.raises(corehost.WaitTimedOut):
                 host.migrate(wait=False)
         assert manager.get_plugin("billing") is None
+
+
+def test_what_was_left_out_comes_back_with_a_start(
+    install: Install, settings: dict[str, Any], told: list[str]
+) -> None:
+    """A later pass of the serving host may get it done; but nobody calls a plugin that was never started."""
+    install("accounts")
+    body = 'import builtins\nif "mended" not in builtins.told:\n    op.execute("SELECT 1/0")'
+    install("billing", upgrade=body)
+    with corehost.Host.from_config(**settings, on_migration_error="disable") as host:
+        manager = host.installation.discovery.manager
+        told.append("mended")
+        wait_until(lambda: not host.migrate().left_out)
+        assert manager.get_plugin("billing") is None
+        assert host.readiness(plugin="billing").state == "failed"
+    with host:
+        assert manager.get_plugin("billing") is not None
+        assert host.readiness(plugin="billing").ready
+    assert told == ["accounts up", "mended", "accounts down", *UP, *DOWN]

@@ -33,6 +33,8 @@ class PassRequest:
     """Whether background steps are run too, behind all others."""
     contract: bool = False
     """Whether contract steps are run now, whatever ``contract_steps`` and ``contract_delay`` say."""
+    serving: bool = False
+    """Whether the host serves: what it goes on without was not started, and has no hooks until it is."""
 
 
 @dataclass(kw_only=True)
