@@ -32,6 +32,7 @@ class Attendance:
         self._presence: Presence | None = None
         self._late: LateSteps | None = None
         self._watch: Callable[[Presence], None] | None = None
+        self._run: Callable[[], MigrationReport] | None = None
 
     def begin(
         self,
@@ -73,10 +74,18 @@ class Attendance:
         if self._presence is not None:
             self._watch = partial(Presence.watch, lost=lost, found=found, refused=refused)
             self._watch(self._presence)
+        self._run = run
+        self.run_later(report)
+
+    def run_later(self, report: MigrationReport) -> None:
+        """Run what the newest pass has held back as soon as that may be; nothing before :meth:`serve`."""
         is_seen = self._presence is not None and self._presence.is_held
         in_background = any(held.in_background for held in report.deferred.values())
-        if report.deferred and (is_seen or in_background) and self._settings.mode == "migrate":
-            self._late = LateSteps(self._sees, run)
+        if self._run is None or self._settings.mode != "migrate":
+            return
+        if report.deferred and (is_seen or in_background):
+            self.begin_no_more()
+            self._late = LateSteps(self._present, self._run)
             self._late.begin(report.deferred)
 
     @contextmanager
@@ -111,8 +120,8 @@ class Attendance:
         if watch is not None:
             watch(presence)
 
-    def _sees(self, older: Collection[str]) -> bool:
-        return self._presence is None or self._presence.sees(older)
+    def _present(self, older: Collection[str]) -> Collection[str]:
+        return older if self._presence is None else self._presence.present(older)
 
     @property
     def is_lost(self) -> bool:
@@ -134,7 +143,7 @@ class Attendance:
         self.begin_no_more()
         with self._changing:
             late, presence = self._late, self._presence
-            self._presence = self._late = self._watch = None
+            self._presence = self._late = self._watch = self._run = None
         if late is not None:
             late.wait_for_end(interrupt, seconds=self._settings.shutdown_grace.total_seconds() + _CUT)
         if presence is not None:

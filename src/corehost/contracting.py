@@ -18,6 +18,8 @@ _log = logging.getLogger("corehost")
 
 _OFTEN: Final = 3.0
 """Seconds between two looks at who is present, cut by up to a half at random: one statement each."""
+_BUSY: Final = 15.0
+"""Seconds up to which the passes of those move apart who find again and again that another one is at it."""
 _SELDOM: Final = 60.0
 """Seconds between two passes where time alone is waited for, or a pass has failed."""
 _TICK: Final = 0.1
@@ -31,8 +33,10 @@ class LateSteps:
     find nothing left to do.
     """
 
-    def __init__(self, sees: Callable[[Collection[str]], bool], run: Callable[[], MigrationReport]):
-        self._sees = sees
+    def __init__(
+        self, present: Callable[[Collection[str]], Collection[str]], run: Callable[[], MigrationReport]
+    ):
+        self._present = present
         self._run = run
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -58,16 +62,15 @@ class LateSteps:
             thread.join(_TICK)
 
     def _wait(self, held: Mapping[Node, Held]) -> None:
-        pause = _pause(held)
+        pause, began = _pause(held), time.monotonic()
         while not self._over.wait(pause * random.uniform(0.5, 1.0)):
-            older = {digest for one in held.values() for digest in one.older}
-            if (older and self._sees(older)) or self._over.is_set():
+            if not self._is_due(held, time.monotonic() - began) or self._over.is_set():
                 continue
             try:
                 held = self._run().deferred
-                pause = _pause(held)
+                pause, began = _pause(held), time.monotonic()
             except WaitTimedOut:
-                pause = _OFTEN  # another one is at it
+                pause = min(max(pause * 2, _OFTEN), _BUSY)  # another one is at it
             except CorehostError as error:
                 if self._over.is_set():
                     return
@@ -83,13 +86,23 @@ class LateSteps:
             if _by_hand(held):
                 return
 
+    def _is_due(self, held: Mapping[Node, Held], waited: float) -> bool:
+        """Whether any of the steps may be run now, as far as one statement tells."""
+        waiting = [one for one in held.values() if not one.by_hand]
+        if any(not one.older and waited >= (one.seconds or 0.0) for one in waiting):
+            return True
+        older = {digest for one in waiting for digest in one.older}
+        here = set(self._present(older)) if older else older
+        return any(one.older and here.isdisjoint(one.older) for one in waiting)
+
 
 def _by_hand(held: Mapping[Node, Held]) -> bool:
     return all(one.by_hand for one in held.values())
 
 
 def _pause(held: Mapping[Node, Held]) -> float:
-    left = [one.seconds for one in held.values() if one.seconds is not None]
-    if len(left) < len(held) or not left:
+    waiting = [one.seconds for one in held.values() if not one.by_hand]
+    left = [seconds for seconds in waiting if seconds is not None]
+    if len(left) < len(waiting) or not left:
         return _OFTEN
     return min(max(min(left) * 2, 0.5), _SELDOM)  # cut by half at random it still is not too early

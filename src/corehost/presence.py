@@ -31,7 +31,7 @@ from corehost.postgres.presence import (
     is_there,
     note_seen,
     note_started,
-    read_present,
+    present_digests,
     take_presence,
     watch_closely,
 )
@@ -128,16 +128,16 @@ class Presence:
                 target=self._watch, args=(lost, found, refused), name="corehost-presence", daemon=True
             ).start()
 
-    def sees(self, older: Collection[str]) -> bool:
-        """Whether an instance of one of these releases is present; True where that cannot be asked now."""
+    def present(self, older: Collection[str]) -> Collection[str]:
+        """Of which of these releases an instance is present; of all where that cannot be asked now."""
         with self._asking, suppress(psycopg.Error):
             if self._connection is not None:
-                here = {one.digest for one in read_present(self._connection)}.intersection(older)
+                here = present_digests(self._connection).intersection(older)
                 if here and time.monotonic() - self._noted > _NOTED:
                     note_seen(self._connection, here)
                     self._noted = time.monotonic()
-                return bool(here)
-        return True
+                return here
+        return older
 
     def keep_across_exec(self) -> None:
         """Let the presence live as long as the program that takes this process's place."""
@@ -145,11 +145,12 @@ class Presence:
             os.set_inheritable(self._connection.fileno(), True)
 
     def end(self) -> None:
-        """Give it back."""
+        """Give it back, and write down that it was there until now: from here ``contract_delay`` counts."""
         self._over.set()
         with self._asking:
             connection, self._connection = self._connection, None
             if connection is not None:
+                note_seen(connection, [self._release.digest])
                 with suppress(psycopg.Error):
                     connection.close()
 

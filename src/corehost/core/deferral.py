@@ -22,7 +22,7 @@ class Held:
     reason: str
     """For whom, or for what."""
     older: frozenset[str] = frozenset()
-    """The digests of instances that are present and keep it back."""
+    """The digests of instances that are present and keep it, or what it needs, back."""
     seconds: float | None = None
     """How long it is held back at least; None where that is not known."""
     in_background: bool = False
@@ -118,6 +118,7 @@ def with_dependents(
             if node not in found:
                 found[node] = Held(
                     reason=f"needs {need}, which is held back",
+                    older=found[need].older,
                     seconds=found[need].seconds,
                     by_hand=found[need].by_hand,
                 )

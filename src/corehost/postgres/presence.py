@@ -104,6 +104,11 @@ def note_started(connection: Connection, graph: Graph, release: Release, *, seen
             execute(connection, sql.UNSEEN, (release.digest,))
 
 
+def present_digests(connection: Connection) -> frozenset[str]:
+    """The digests of the code that is present, known or not; one statement."""
+    return frozenset(presence_digest(first, second) for first, second, *_ in execute(connection, sql.PRESENT))
+
+
 def read_present(connection: Connection) -> tuple[Present, ...]:
     """Every instance that is present, with what the ledger knows of its code; sorted by session."""
     found = [
