@@ -81,12 +81,13 @@ class Attendance:
         """Run what the newest pass has held back as soon as that may be; nothing before :meth:`serve`."""
         is_seen = self._presence is not None and self._presence.is_held
         in_background = any(held.in_background for held in report.deferred.values())
-        if self._run is None or self._settings.mode != "migrate":
+        if not report.deferred or not (is_seen or in_background) or self._settings.mode != "migrate":
             return
-        if report.deferred and (is_seen or in_background):
-            self.begin_no_more()
-            self._late = LateSteps(self._present, self._run)
-            self._late.begin(report.deferred)
+        with self._changing:
+            if self._run is not None:
+                self.begin_no_more()
+                self._late = LateSteps(self._present, self._run)
+                self._late.begin(report.deferred)
 
     @contextmanager
     def extended(

@@ -53,6 +53,7 @@ class Host:
             self._checks,
             use=self._use,
             attend=lambda installation: self._attendance.extended(installation, self._passes.stoppable),
+            later=self._attendance.run_later,
         )
 
     @classmethod

@@ -149,7 +149,8 @@ class Installation:
         extended.graph = Graph({**self.graph.trees, **trees}.values(), extra_edges=self.settings.extra_edges)
         extended.order = discovery.order
         extended._facts = dict(self._facts)
-        extended.__dict__.pop("schemas", None)
+        for cached in ("schemas", "policy"):  # both are of the old graph
+            extended.__dict__.pop(cached, None)
         return extended
 
     def settled(self, discovery: Discovery) -> Installation:

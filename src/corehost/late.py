@@ -40,12 +40,14 @@ class LatePlugins:
         *,
         use: Callable[[Installation], None],
         attend: Callable[[Installation], AbstractContextManager[None]],
+        later: Callable[[MigrationReport], None],
     ):
         self._settings = settings
         self._passes = passes
         self._lifecycle = lifecycle
         self._use = use
         self._attend = attend
+        self._later = later
         self._checks = checks
         self._changing = threading.RLock()
         self._busy = False
@@ -119,6 +121,7 @@ class LatePlugins:
                 checks += self._checks.registered(trial, [name])
                 board.take("passed", message=f"plugin {name!r} starts")
                 self._lifecycle.add(host, trial, name, up=up)
+            self._later(report)
         except BaseException as error:
             schemas.use(before.schemas)
             self._boards = {other: there for other, there in self._boards.items() if other != name}

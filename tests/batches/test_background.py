@@ -33,6 +33,16 @@ host.start()
 print("serves", flush=True)
 time.sleep(600)
 """
+UNKNOWN = {"COREHOST_PLUGIN_GROUPS": "none", "COREHOST_ALLOW_EMPTY": "true"}
+ADDS = """\
+import time
+import corehost
+host = corehost.Host.from_config()
+host.start()
+host.add_plugin("data.corehost_plugin")
+print("added", flush=True)
+time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -119,6 +129,14 @@ def test_instances_that_serve_run_it_one_at_a_time_and_survive_each_other(behind
         runs = connection.execute("SELECT outcome FROM corehost.step WHERE revision = 'd2' ORDER BY id")
         assert runs.fetchall() == [("started",), ("applied",)]
     assert left == (0,)
+
+
+def test_a_host_runs_those_of_a_plugin_that_is_added(behind: Shop) -> None:
+    """Nothing was held back when the host was started."""
+    added = behind.start(program=[sys.executable, "-c", ADDS], extra=UNKNOWN)
+    added.wait_for_output("added")
+    wait_until(lambda: applied(behind))
+    assert done(behind) == 200
 
 
 def test_others_migrate_the_namespace_while_it_runs(behind: Shop) -> None:
