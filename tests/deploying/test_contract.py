@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
+from support.instances import end, serving
 from support.packages import revision_source
 from support.processes import wait_until
-from support.releases import V1, V2, V3, Deploy
+from support.releases import CONTRACT, EXPAND, V1, V2, V3, Deploy
 from support.shop import Shop
 
 NO_DELAY = {"COREHOST_CONTRACT_DELAY": "0s"}
+SERVES = """
+import signal
+import corehost
+signal.signal(signal.SIGTERM, lambda *_: None)
+with corehost.Host.from_config():
+    print("serves", flush=True)
+    signal.pause()
+"""
 ROWS = "SELECT version_num FROM orders.alembic_version ORDER BY 1"
 
 
@@ -95,3 +107,35 @@ def test_what_needs_a_contract_step_is_held_back_with_it(deploy: Deploy) -> None
     assert new.run("migrate").returncode == 0
     assert orders(new) == (True, "current", [], ["o3", "o4"])
     assert new.execute(ROWS) == [("line",)]
+
+
+def test_a_contract_step_is_no_background_step_whatever_its_file_says(deploy: Deploy) -> None:
+    """It waits for the older instance that is there, while a real background step is run beside it."""
+    steps = {
+        "o2": revision_source("o2", "o1", upgrade=EXPAND, blocking=False),
+        "gone": revision_source("gone", "o1", upgrade=CONTRACT, phase="contract", blocking=False),
+    }
+    old, new = deploy("1.0", V1), deploy("3.0", V1 | steps)
+    instance = serving(old)
+    ended = new.run("migrate", "--background", "--contract")
+    assert ended.returncode == 3, ended.stderr
+    assert new.execute(ROWS) == [("o2",)]
+    end(instance, old)
+    assert new.run("migrate", "--background", "--contract").returncode == 0
+    assert new.execute(ROWS) == [("gone",), ("o2",)]
+
+
+def test_the_delay_begins_when_the_last_older_instance_ends(deploy: Deploy) -> None:
+    """Rolled back to for long, then replaced all at once: nobody has looked on, but the old one says it."""
+    old, new = deploy("1.0", V1), deploy("3.0", V3)
+    assert old.run("migrate").returncode == 0
+    assert new.run("migrate").returncode == 0
+    instance = old.start(program=[sys.executable, "-c", SERVES])
+    instance.wait_for_output("serves")
+    for table, columns in (("release", ("recorded_at", "seen_at")), ("revision", ("recorded_at",))):
+        past = ", ".join(f"{column} = {column} - interval '2 h'" for column in columns)
+        old.execute(f"UPDATE corehost.{table} SET {past}")
+    instance.send(signal.SIGTERM)
+    assert instance.wait().returncode == 0
+    assert new.run("migrate").returncode == 0
+    assert new.execute(ROWS) == [("o2",)]

@@ -30,6 +30,20 @@ def test_what_drops_nothing_is_run(deploy: Deploy) -> None:
     assert deploy("2.0", V2).run("migrate", extra=REFUSE).returncode == 0
 
 
+def test_a_background_step_is_guarded_as_well(deploy: Deploy) -> None:
+    """An instance does not run it behind everybody's back; an operator who allows it does."""
+    old = deploy("1.0", V2)
+    assert old.run("migrate", extra=REFUSE).returncode == 0
+    new = deploy("3.0", V2 | {"o3": revision_source("o3", "o2", upgrade=CONTRACT, blocking=False)})
+    ended = new.run("migrate", "--background", extra=REFUSE)
+    assert ended.returncode == 0, ended.stderr
+    assert "orders@o3 is left to 'corehost migrate --background --allow-destructive'" in ended.stdout
+    assert new.execute("SELECT version_num FROM orders.alembic_version") == [("o2",)]
+    assert new.run("check", extra=REFUSE).returncode == 0
+    assert new.run("migrate", "--background", "--allow-destructive", extra=REFUSE).returncode == 0
+    assert new.execute("SELECT version_num FROM orders.alembic_version") == [("o3",)]
+
+
 def test_whoever_may_not_waits_while_somebody_who_may_is_at_it(shop: Shop) -> None:
     """An instance that starts beside 'migrate --allow-destructive' is refused only once that has given up."""
     shop.install("orders", DROPPING)

@@ -111,8 +111,9 @@ class BackgroundSteps:
             standings=standings,
             nodes=tuple(
                 node
-                for node in found
-                if node.revision in wanted.get(node.branch, ())
+                for node in sorted(found)
+                if found[node].in_background
+                and node.revision in wanted.get(node.branch, ())
                 and not any(need in pending for need in graph.needs(node))
                 and not standings[node.branch].blocked
             ),

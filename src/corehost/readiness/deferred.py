@@ -17,6 +17,10 @@ from corehost.postgres.presence import read_situation
 _IN_BACKGROUND: Final = Held(
     reason="runs in the background of an instance that serves", seconds=0.0, in_background=True
 )
+_REFUSED: Final = Held(
+    reason="is left to 'corehost migrate --background --allow-destructive', as on_destructive says",
+    by_hand=True,
+)
 NOTHING: Final[Mapping[Node, Held]] = MappingProxyType({})
 
 
@@ -28,7 +32,7 @@ def find_deferred(
     No round trip where none of them is pending in a branch that somebody has used.
     """
     contracts = contract_steps(graph, state, pending, policy)
-    held = dict.fromkeys(background_steps(connection, graph, state, pending, policy), _IN_BACKGROUND)
+    held = dict(background_steps(connection, graph, state, pending, policy))
     if not contracts and not held:
         return NOTHING
     if not contracts:
@@ -44,16 +48,24 @@ def find_deferred(
 
 def background_steps(
     connection: Connection, graph: Graph, state: DatabaseState, pending: Collection[Node], policy: Policy
-) -> tuple[Node, ...]:
-    """The pending steps with ``blocking = False``, sorted; where earlier code was here, and has left rows.
+) -> Mapping[Node, Held]:
+    """The pending steps with ``blocking = False``, where earlier code was here, and has left rows.
 
-    On a database that nobody has used the step is run like any other: what comes behind it is needed.
+    On a database that nobody has used the step is run like any other: what comes behind it is needed. A
+    contract step is none of them: it waits for older instances, under the locks that keep them away.
     """
-    found = [node for node in _of_used(graph, state, pending) if policy.facts(node).background]
-    if not found or not state.knows_releases:
-        return tuple(found)
-    situation = read_situation(connection, graph, state, found)
-    return tuple(node for node in found if is_guarded(graph.trees[node.branch], node, situation))
+    found = [
+        node
+        for node in _of_used(graph, state, pending)
+        if policy.facts(node).background and policy.facts(node).phase != "contract"
+    ]
+    if found and state.knows_releases:
+        situation = read_situation(connection, graph, state, found)
+        found = [node for node in found if is_guarded(graph.trees[node.branch], node, situation)]
+    return {
+        node: _REFUSED if policy.refuse_destructive and policy.facts(node).destructive else _IN_BACKGROUND
+        for node in found
+    }
 
 
 def contract_steps(
