@@ -7,6 +7,11 @@ import pytest
 from support.packages import revision_source
 from support.releases import CONTRACT, V1, V2, V3, Deploy
 
+BATCHES = """\
+for batch in corehost.batches("orders", size=5):
+    if batch.execute(f"SELECT FROM orders WHERE note = 'bad' AND {batch.condition}").first() is not None:
+        raise RuntimeError
+    batch.execute(f"DELETE FROM orders WHERE {batch.condition}")"""
 COMMANDS = (["check"], ["wait", "--timeout", "10s"], ["migrate"])
 
 
@@ -35,6 +40,26 @@ def test_older_code_is_refused_after_a_contract_step(deploy: Deploy, phase: str 
         assert (finished.returncode, error["branch"], error["revision"]) == (5, "orders", "o3"), command
         assert "the database has o3 of orders 3.1, a contract step" in error["message"]
         assert error["hint"] == "deploy orders 3.1 or newer"
+    assert new.run("check").returncode == 0
+
+
+def test_older_code_is_refused_after_a_part_of_a_contract_step(deploy: Deploy) -> None:
+    """Batches of it are committed when it is cut short, long before its version row; a try is no part."""
+    fails = revision_source("o2", "o1", upgrade=BATCHES, head="import corehost", phase="contract")
+    old, new = deploy("1.0", V1), deploy("2.0", V1 | {"o2": fails})
+    assert old.run("migrate").returncode == 0
+    rows = "SELECT n, CASE n WHEN 1 THEN 'bad' END FROM generate_series(1, 10) AS n"
+    old.execute(f"INSERT INTO orders.orders {rows}")
+    assert new.run("migrate", "--contract").returncode == 1
+    assert old.run("check").returncode == 0
+    old.execute("UPDATE orders.orders SET note = CASE id WHEN 7 THEN 'bad' END")
+    assert new.run("migrate", "--contract").returncode == 1
+    for command in COMMANDS:
+        finished = old.run(*command)
+        assert finished.returncode == 5, (command, finished.stderr)
+        assert "a part of o2, a contract step, is done" in finished.stderr
+    old.execute("UPDATE orders.orders SET note = NULL")
+    assert new.run("migrate", "--contract").returncode == 0
     assert new.run("check").returncode == 0
 
 

@@ -62,14 +62,31 @@ def standing(
             blocked=True,
         )
     unknown = tree.unknown(rows)
-    if not unknown:
-        return Standing(rows=rows)
     applied = lineage.closure(unknown)
     known = tuple(sorted({*rows, *applied} & tree.revisions.keys()))
+    if half := _half_done(tree, state, known):
+        return half
+    if not unknown:
+        return Standing(rows=rows)
     return (
         _unrecorded(tree, unknown, lineage, known)
         or _parted(tree, unknown, lineage, known)
         or _ahead(tree, applied - tree.revisions.keys(), lineage, known, refuse_ahead=refuse_ahead)
+    )
+
+
+def _half_done(tree: BranchTree, state: DatabaseState, known: tuple[str, ...]) -> Standing | None:
+    """A contract step of newer code that goes in batches has begun: its row is written at its end only."""
+    attempt = state.open_steps.get(tree.branch.namespace)
+    if attempt is None or tree.branch.namespace not in state.half_done or attempt.revision in tree.revisions:
+        return None
+    return Standing(
+        rows=known,
+        state="ahead",
+        reason=f"a part of {attempt.revision}, a contract step, is done: older code cannot go on",
+        blocked=True,
+        revision=attempt.revision,
+        hint="deploy the version that has it",
     )
 
 

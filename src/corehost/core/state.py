@@ -51,6 +51,8 @@ class OpenStep:
     """Which failure in a row of this revision."""
     age: float = 0.0
     """Seconds since it failed, or began, by the server's clock."""
+    contracts: bool = False
+    """Whether older code may not go on once it is applied."""
     at_once: bool = False
     """Whether it was the branch's bootstrap, in place of all its revisions, of which this is the first."""
 
@@ -85,6 +87,8 @@ class DatabaseState:
     """What the ledger knows, of branches that are not installed too."""
     open_steps: Mapping[Namespace, OpenStep] = field(default_factory=lambda: MappingProxyType({}))
     """The newest attempt of each branch that is not settled."""
+    half_done: frozenset[Namespace] = frozenset()
+    """Where the open step is one that older code cannot bear, and batches of it are committed."""
 
     def ledger_heads(self, namespace: Namespace) -> tuple[str, ...]:
         """The rows that corehost left there; empty where it never was."""

@@ -73,6 +73,7 @@ FROM pg_catalog.pg_stat_replication
 WHERE state IN ('streaming', 'catchup') OR state IS NULL"""
 _MARK: Final = """
 SELECT pg_catalog.pg_current_wal_lsn()::text, extract(epoch FROM pg_catalog.clock_timestamp())::float"""
+_BEGUN: Final = "SELECT DISTINCT schema_name, version_table, revision FROM corehost.batch"
 _MARK_OF_VALUE: Final = "\0"  # a byte that no SQL text can have
 _STILL_HERE: Final = "SELECT 1"
 
@@ -250,6 +251,11 @@ def commit(connection: Connection, of: Mapping[str, Any], loop: int, progress: S
 def forget(connection: Connection, of: Mapping[str, Any]) -> None:
     """Take out what is kept of a step's loops, in the transaction in which the step ends."""
     execute(connection, _FORGET, of)
+
+
+def begun_loops(connection: Connection) -> frozenset[tuple[str, str, str]]:
+    """Schema, version table and revision of every step that has committed batches, and is not applied."""
+    return frozenset((schema, table, revision) for schema, table, revision in execute(connection, _BEGUN))
 
 
 class Lag:

@@ -10,15 +10,18 @@ from typing import Any
 import psycopg
 
 from corehost.core.branch import Branch
+from corehost.core.lineage import Recorded
 from corehost.core.namespace import LEDGER, Namespace
 from corehost.core.state import DatabaseState, LedgerBranch, OpenStep
 from corehost.postgres import sql
+from corehost.postgres.batches import begun_loops
 from corehost.postgres.connect import Connection, execute
 from corehost.postgres.unions import read_union
 
 _LEDGER_TABLES = ("branch", "step")
 _RELEASES = "release_branch"
 _INSTANCES = "instance"
+_BATCHES = "batch"
 
 
 def read_state(connection: Connection, branches: Iterable[Branch]) -> DatabaseState:
@@ -39,7 +42,7 @@ def read_state(connection: Connection, branches: Iterable[Branch]) -> DatabaseSt
 
 def _existing(connection: Connection, branches: Sequence[Branch]) -> set[tuple[str, str]]:
     names = [(b.namespace.schema, b.namespace.version_table) for b in branches]
-    names += [(LEDGER, table) for table in (*_LEDGER_TABLES, _RELEASES, _INSTANCES)]
+    names += [(LEDGER, table) for table in (*_LEDGER_TABLES, _RELEASES, _INSTANCES, _BATCHES)]
     cursor = execute(connection, sql.EXISTING_TABLES, ([n[0] for n in names], [n[1] for n in names]))
     return {(schema, table) for schema, table in cursor}
 
@@ -73,6 +76,9 @@ def _read(
             known_attempt = open_steps.get(attempt.namespace)
             if known_attempt is None or _weight(attempt) > _weight(known_attempt):
                 open_steps[attempt.namespace] = attempt
+    # A third round trip only where such a step has failed, was cut short, or runs.
+    cut = {step.namespace for step in open_steps.values() if step.contracts and not step.partial}
+    begun = begun_loops(connection) if cut and (LEDGER, _BATCHES) in existing else frozenset()
     return DatabaseState(
         rows={name: tuple(sorted(found)) for name, found in rows.items()},
         without_table=frozenset(without_table),
@@ -81,6 +87,9 @@ def _read(
         knows_instances=has_ledger and (LEDGER, _INSTANCES) in existing,
         ledger=ledger,
         open_steps=open_steps,
+        half_done=frozenset(
+            place for place in cut if (place.schema, place.version_table, open_steps[place].revision) in begun
+        ),
     )
 
 
@@ -118,5 +127,6 @@ def _open_step(row: Mapping[str, Any]) -> OpenStep:
         version=row["version"],
         attempt=row.get("attempt", 1),
         age=float(row.get("age") or 0.0),
+        contracts=Recorded(phase=row["phase"], destructive=row.get("destructive")).contracts,
         at_once=row["action"] == "bootstrap",
     )
