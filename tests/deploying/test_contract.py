@@ -85,6 +85,16 @@ def test_who_looks_whether_old_code_comes_is_not_taken_for_dead(deploy: Deploy) 
     assert new.execute(ROWS) == [("o3",)]
 
 
+def test_it_is_in_no_script(deploy: Deploy) -> None:
+    """Nobody who runs one, at whatever time, would look whether old code is there."""
+    old, new = deploy("1.0", V1), deploy("3.0", V3)
+    assert old.run("migrate").returncode == 0
+    script = new.run("migrate", "--sql", extra=NO_DELAY).stdout
+    assert "-- Held back: orders@o3 is left to 'corehost migrate --contract'" in script
+    assert "ADD COLUMN remark" in script
+    assert "DROP COLUMN" not in script
+
+
 def test_left_to_an_operator_it_waits_for_him(deploy: Deploy) -> None:
     """By contract_steps, or by the presence that instances do not hold."""
     old, new = deploy("1.0", V1), deploy("3.0", V3)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from corehost.core.deferral import Held, with_dependents
 from corehost.core.errors import IncompatibleDatabase
 from corehost.core.namespace import LEDGER, LEDGER_NAMESPACE, Namespace
 from corehost.core.plan import Plan, Step, make_plan
@@ -21,7 +22,7 @@ from corehost.postgres.prepare import ALEMBIC_WIDTH, missing_extensions, schema_
 from corehost.postgres.releases import release_values
 from corehost.postgres.script import Writer
 from corehost.postgres.session import step_settings
-from corehost.readiness.deferred import find_deferred
+from corehost.readiness.deferred import contract_steps, find_deferred
 from corehost.readiness.look import look
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from corehost.alembic.offline import Statement
 
 _SET: Final = ("search_path", "lock_timeout", "statement_timeout")
+_BLIND: Final = Held(
+    reason="is left to 'corehost migrate --contract': a script does not see who is there", by_hand=True
+)
 _INTRODUCTION = """\
 -- What corehost {version} would send to this database as it is now: {steps}.
 -- Run all of it in one session that ends at the first error: psql -X -v ON_ERROR_STOP=1 -f FILE
@@ -46,7 +50,11 @@ def write_script(installation: Installation, connector: Connector, *, only: str 
         graph, policy = installation.graph, installation.policy
         state, standings = look(connection, graph, policy=policy)
         rows = {name: standing.rows for name, standing in standings.items()}
-        deferred = find_deferred(connection, graph, state, graph.pending(rows), policy)
+        pending = graph.pending(rows)
+        deferred = dict(find_deferred(connection, graph, state, pending, policy))
+        # Whoever runs the script, at whatever time, sees nobody who comes meanwhile.
+        blind = [n for n in contract_steps(graph, state, pending, policy) if n not in deferred]
+        deferred |= with_dependents(graph, pending, dict.fromkeys(blind, _BLIND))
         plan = make_plan(graph, rows, only=only, without=deferred)
         plan = replace(plan, deferred={node: held.reason for node, held in deferred.items()})
         plan = plan.with_facts({step.node: installation.facts(step.node) for step in plan.steps})
