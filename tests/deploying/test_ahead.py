@@ -141,6 +141,7 @@ def test_a_ledger_of_an_older_corehost_is_understood(deploy: Deploy) -> None:
     assert new.run("migrate").returncode == 0
     for statement in (
         "DROP TABLE corehost.revision, corehost.release, corehost.release_branch",
+        "DROP TABLE corehost.instance, corehost.batch",
         "ALTER TABLE corehost.step DROP COLUMN destructive, DROP COLUMN release",
         "UPDATE corehost.alembic_version SET version_num = '0001'",
     ):
