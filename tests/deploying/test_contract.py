@@ -80,7 +80,7 @@ def test_who_looks_whether_old_code_comes_is_not_taken_for_dead(deploy: Deploy) 
     """The lock is kept for longer than holder_idle_timeout before a contract step."""
     old, new = deploy("1.0", V1), deploy("3.0", V3)
     assert old.run("migrate").returncode == 0
-    extra = NO_DELAY | {"COREHOST_HOLDER_IDLE_TIMEOUT": "1500ms", "COREHOST_PASS_TIMEOUT": "40s"}
+    extra = NO_DELAY | {"COREHOST_HOLDER_IDLE_TIMEOUT": "1900ms", "COREHOST_PASS_TIMEOUT": "40s"}
     assert new.run("migrate", extra=extra).returncode == 0
     assert new.execute(ROWS) == [("o3",)]
 
