@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 import corehost
-from support.processes import environment
+from support.processes import output_of
 
 
 def test_the_list_of_public_names_is_sorted() -> None:
@@ -36,15 +33,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_what_a_plugin_imports_is_light(statement: str) -> None:
     """Neither SQLAlchemy nor Alembic nor psycopg nor rich is loaded for it."""
     heavy = "{'sqlalchemy', 'alembic', 'psycopg', 'rich', 'importlib_metadata', 'packaging'}"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{statement}\nimport sys\nprint({heavy} & sys.modules.keys() or '')"],
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout.strip() == ""
+    program = f"{statement}\nimport sys\nprint({heavy} & sys.modules.keys() or '')"
+    assert output_of(program).strip() == ""
 
 
 def test_finding_the_plugins_imports_no_database_library() -> None:
@@ -53,12 +43,4 @@ def test_finding_the_plugins_imports_no_database_library() -> None:
         "from corehost import Settings; from corehost.discovery import inspect; inspect(Settings())\n"
         "import sys; print({'sqlalchemy', 'alembic', 'psycopg', 'rich'} & sys.modules.keys() or '')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout.strip() == ""
+    assert output_of(program).strip() == ""

@@ -63,6 +63,19 @@ def environment(
     return kept | dict(extra or {})
 
 
+def output_of(program: str) -> str:
+    """What a program writes to standard output, run by this Python in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    return done.stdout
+
+
 def wait_until(condition: Callable[[], Any], *, seconds: float = PATIENCE) -> Any:
     """The condition's first true value; fails the test where there is none in time."""
     deadline = time.monotonic() + seconds

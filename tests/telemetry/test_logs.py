@@ -6,8 +6,6 @@ import ast
 import io
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ import pytest
 
 import corehost
 from corehost import JsonFormatter, MigrationError
-from support.processes import environment
+from support.processes import output_of
 from telemetry.conftest import FAILS, MakeHost
 
 LEVELS = {"info", "warning", "error", "exception", "critical", "log"}
@@ -97,15 +95,7 @@ def test_corehost_installs_no_handler() -> None:
         "logger = logging.getLogger('corehost')\n"
         "print(logger.handlers, logger.level, logger.propagate, logging.getLogger().handlers)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout == "[] 0 True []\n"
+    assert output_of(program) == "[] 0 True []\n"
 
 
 def test_every_record_names_its_event() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import threading
 
@@ -19,7 +18,7 @@ from corehost.core.plan import Step
 from corehost.core.results import BranchCount
 from corehost.migrate import Observer
 from corehost.web.server import HealthServer
-from support.processes import environment, wait_until
+from support.processes import output_of, wait_until
 from support.serving import BlockingHost
 from telemetry.conftest import FAILS, MakeHost
 
@@ -167,12 +166,4 @@ def test_nothing_is_imported_that_is_not_used() -> None:
         "corehost.HealthServer(corehost.Host(corehost.Settings()), port=0)\n"
         "print({'prometheus_client', 'opentelemetry'} & sys.modules.keys() or '')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout.strip() == ""
+    assert output_of(program).strip() == ""
