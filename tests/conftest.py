@@ -15,7 +15,7 @@ from corehost.embedded import LocalPostgres, find_bindir
 from support.processes import Processes
 from support.shop import Shop
 
-pytest_plugins = ["support.no_skips"]
+pytest_plugins = ["support.no_skips", "support.no_threads"]
 
 VERSION_VARIABLE = "COREHOST_TEST_PG"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,6 +116,14 @@ def test_a_second_pass_has_nothing_to_do(shop: dict[str, Any]) -> None:
     second = corehost.Host.from_config(**shop).migrate()
     assert [str(result.node) for result in first.applied] == [*STEPS, "accounts@a1", "billing@b1"]
     assert (second.applied, first.ready, second.ready) == ((), True, True)
+
+
+def test_the_applications_random_numbers_stay_its_own(shop: dict[str, Any]) -> None:
+    """An application that has seeded Python's generator draws after a start what it would have drawn before."""
+    random.seed(7)
+    seeded = random.getstate()
+    with corehost.Host.from_config(**shop):
+        assert random.getstate() == seeded
 
 
 def test_a_host_may_open_its_connections_itself(shop: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from corehost.core.checks import CheckResult, CheckStatus, HealthCheck
 from corehost.core.errors import PluginStartFailed, Where
+from corehost.core.jitter import between
 from corehost.core.presentable import presentable
 from corehost.core.results import Readiness, ReadinessState
 from corehost.installation import Installation
@@ -120,7 +120,7 @@ class _Running:
             self._answered.set()
             self._tell(before)
             # a fleet that was started together must not ask in step
-            self._over.wait(self._check.interval.total_seconds() * random.uniform(0.8, 1.0))
+            self._over.wait(self._check.interval.total_seconds() * between(0.8, 1.0))
 
     def _call(self) -> tuple[CheckStatus, str | None]:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -11,6 +10,7 @@ from typing import Final
 
 from corehost.core.deferral import Held
 from corehost.core.errors import CorehostError, WaitTimedOut
+from corehost.core.jitter import between
 from corehost.core.results import MigrationReport
 from corehost.core.revision import Node
 
@@ -63,7 +63,7 @@ class LateSteps:
 
     def _wait(self, held: Mapping[Node, Held]) -> None:
         pause, began = _pause(held), time.monotonic()
-        while not self._over.wait(pause * random.uniform(0.5, 1.0)):
+        while not self._over.wait(pause * between(0.5, 1.0)):
             if not self._is_due(held, time.monotonic() - began) or self._over.is_set():
                 continue
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import select
 import threading
 import time
@@ -21,6 +20,7 @@ from corehost.core.errors import (
     PresenceImpossible,
     WaitTimedOut,
 )
+from corehost.core.jitter import between
 from corehost.core.release import release_of
 from corehost.installation import Installation
 from corehost.migrate.stop import Stop
@@ -170,7 +170,7 @@ class Presence:
                     f"a contract step has been run in {at_work} for longer than {patience:g} s"
                 )
             waiting(f"waiting for a contract step, which is run in {at_work}")
-            stop.sleep(random.uniform(0.1, 0.3))
+            stop.sleep(between(0.1, 0.3))
 
     def _warn(self, error: CorehostError) -> None:
         if not self._warned:
@@ -236,7 +236,7 @@ class Presence:
             if connection is not None:
                 connection.close()
         pause, stop = _FIRST, _Ended(self._over)
-        while not self._over.wait(pause * random.uniform(0.5, 1.0)):
+        while not self._over.wait(pause * between(0.5, 1.0)):
             pause = min(pause * 2, _LONGEST)
             try:
                 if self.take(stop) and self._connection is not None:

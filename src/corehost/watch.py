@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Callable
 from typing import Final
 
 from corehost.core.errors import CorehostError
+from corehost.core.jitter import between
 from corehost.postgres.connect import Connector, ping
 from corehost.postgres.ledger import without_secrets
 
@@ -44,7 +44,7 @@ class DatabaseWatch:
 
     def _watch(self) -> None:
         failures, pause = 0, _EVERY
-        while not self._over.wait(pause * random.uniform(0.5, 1.0)):
+        while not self._over.wait(pause * between(0.5, 1.0)):
             problem = self._look()
             if self._over.is_set():
                 return

@@ -20,7 +20,8 @@ def test_it_rests_while_a_standby_replays_nothing(
     bindir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With its replay paused no batch follows until it goes on; then the loop ends."""
-    branch = written_branch(tmp_path, "data", {"1": filling('"items", size=20, max_lag="200ms"')})
+    arguments = '"items", size=20, pause="50ms", max_lag="200ms"'  # without a pause it may end before
+    branch = written_branch(tmp_path, "data", {"1": filling(arguments)})
     caplog.set_level(logging.INFO, "corehost")
     with Cluster(bindir) as primary, primary.standby() as standby:
         with psycopg.connect(primary.url, autocommit=True) as connection:

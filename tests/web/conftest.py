@@ -20,5 +20,5 @@ def host() -> Iterator[BlockingHost]:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries follow each other at once, and no shutdown waits for a pass that a test holds up."""
-    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: 0.0)
+    monkeypatch.setattr("corehost.web.startup.between", lambda low, high: 0.0)
     monkeypatch.setattr("corehost.web.startup.GRACE", 0.0)

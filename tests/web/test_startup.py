@@ -28,9 +28,9 @@ def begun(host: BlockingHost) -> tuple[Startup, threading.Thread]:
 
 def test_tries_are_ever_further_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The delays double from one second to thirty, and are cut by at most a half."""
-    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("corehost.web.startup.between", lambda low, high: high)
     assert list(itertools.islice(delays(), 7)) == [1, 2, 4, 8, 16, 30, 30]
-    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: low)
+    monkeypatch.setattr("corehost.web.startup.between", lambda low, high: low)
     assert list(itertools.islice(delays(), 3)) == [0.5, 1, 2]
 
 
@@ -67,7 +67,7 @@ def test_a_failure_names_branch_and_revision() -> None:
 
 def test_a_failure_is_shown_between_two_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the next try is waited for the state is failed, and an unforeseen error is not quoted."""
-    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: PATIENCE)
+    monkeypatch.setattr("corehost.web.startup.between", lambda low, high: PATIENCE)
     host = BlockingHost(RuntimeError("hunter2"))
     startup, thread = begun(host)
     host.release.set()
@@ -109,7 +109,7 @@ def test_an_open_gate_waits_for_the_host() -> None:
 
 def test_the_end_interrupts_the_wait_for_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
     """end() does not sit out a delay, and no further try is made."""
-    monkeypatch.setattr("corehost.web.startup.random.uniform", lambda low, high: 10 * PATIENCE)
+    monkeypatch.setattr("corehost.web.startup.between", lambda low, high: 10 * PATIENCE)
     host = BlockingHost(MigrationError("not today"))
     startup, thread = begun(host)
     host.release.set()

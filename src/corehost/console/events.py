@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from typing import Final
 
 from corehost.console.feed import Feed
 from corehost.console.page import Page
 from corehost.console.sight import View
+from corehost.core.jitter import between
 
 BEAT: Final = 5.0
 """Seconds after which a stream without news says that it lives."""
@@ -30,7 +30,7 @@ class Stream:
         self._seen = seen
         self._last: Page | None = None
         self._retry: int | None = _NEXT if lasting else _POLL
-        self._end = time.monotonic() + _LIFE * random.uniform(0.8, 1.0)
+        self._end = time.monotonic() + _LIFE * between(0.8, 1.0)
 
     @property
     def over(self) -> bool:

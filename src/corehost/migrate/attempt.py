@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 import traceback
 import uuid
@@ -18,6 +17,7 @@ import psycopg
 
 from corehost.core.branch import Branch
 from corehost.core.errors import MigrationError, StepFailed, Where
+from corehost.core.jitter import between
 from corehost.core.plan import Step
 from corehost.core.results import StepResult
 from corehost.core.settings import Settings
@@ -249,7 +249,7 @@ def _where(step: Step, branch: Branch, error: BaseException) -> Where:
 
 def _backoff(attempt: int) -> float:
     longest = min(_SHORTEST_BACKOFF * 2 ** (attempt - 1), _LONGEST_BACKOFF)
-    return random.uniform(longest / 2, longest)  # two holders that meet again must not meet in step
+    return between(longest / 2, longest)  # two holders that meet again must not meet in step
 
 
 def _ms_since(began: float) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
+
+from corehost.core.jitter import between
 
 _SHORTEST: Final = 0.05
 _LONGEST: Final = 0.35
@@ -63,5 +64,5 @@ class Pace:
         now = self._clock()
         longest = max(self._pause, min((now - self._look_began) * _SHARE, _CAP))
         self._pause = min(self._pause * 1.5, _LONGEST)
-        self._sleep(longest * random.uniform(0.6, 1.0))
+        self._sleep(longest * between(0.6, 1.0))
         self.waited += self._clock() - now

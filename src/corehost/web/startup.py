@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from corehost.core.errors import CorehostError
+from corehost.core.jitter import between
 from corehost.core.results import Readiness
 from corehost.web.ending import end_process
 from corehost.web.ports import StartableHost
@@ -30,7 +30,7 @@ def delays(*, first: float = 1.0, limit: float = 30.0) -> Iterator[float]:
     """Seconds to wait between tries: doubling up to a limit, each cut by up to a half at random."""
     delay = first
     while True:
-        yield delay * random.uniform(0.5, 1.0)
+        yield delay * between(0.5, 1.0)
         delay = min(delay * 2, limit)
 
 
