@@ -119,7 +119,7 @@ def test_a_second_pass_has_nothing_to_do(shop: dict[str, Any]) -> None:
 
 
 def test_the_applications_random_numbers_stay_its_own(shop: dict[str, Any]) -> None:
-    """An application that has seeded Python's generator draws after a start what it would have drawn before."""
+    """An application that has seeded Python's generator draws what it would have drawn without a start."""
     random.seed(7)
     seeded = random.getstate()
     with corehost.Host.from_config(**shop):

@@ -15,7 +15,7 @@ from corehost.core.settings import Settings
 from corehost.installation import Installation
 from corehost.migrate.stop import Stop
 from corehost.postgres.connect import Connector
-from corehost.presence import Presence
+from corehost.presence import Lost, Presence
 
 _TRIES: Final = 3
 _CUT: Final = 5.0
@@ -65,7 +65,7 @@ class Attendance:
         self,
         report: MigrationReport,
         *,
-        lost: Callable[[str], object],
+        lost: Lost,
         found: Callable[[], object],
         refused: Callable[[CorehostError], object],
         run: Callable[[], MigrationReport],

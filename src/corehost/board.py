@@ -27,6 +27,7 @@ class Board(Tally):
         self._needs_database = needs_database
         self._writing = threading.Lock()  # a pass, a watcher of the database and a stop write
         self._now = Readiness(ready=False, state="starting", since=datetime.now(UTC))
+        self._unseen = False
         self._step_began = time.monotonic()
 
     @property
@@ -45,7 +46,9 @@ class Board(Tally):
     def _enter(self, event: Event, **details: Any) -> None:
         state = after(self._now.state, event)
         since = self._now.since if self._now.state == state else datetime.now(UTC)
-        ready = may_serve(state, needs_database=self._needs_database)
+        if state != "degraded":
+            self._unseen = False
+        ready = may_serve(state, needs_database=self._needs_database, unseen=self._unseen)
         self._now = Readiness(ready=ready, state=state, since=since, **details)
 
     def begin(self) -> None:
@@ -63,6 +66,12 @@ class Board(Tally):
 
     def lost_database(self, message: str) -> None:
         """The database of an instance that serves does not answer."""
+        self._if_serving("lose", message=message)
+
+    def lost_presence(self, message: str, *, unseen: bool) -> None:
+        """Others cannot see an instance that serves; ``unseen`` while its database answers nevertheless."""
+        with self._writing:
+            self._unseen = unseen
         self._if_serving("lose", message=message)
 
     def found_database(self) -> None:

@@ -254,16 +254,17 @@ class Host:
             )
 
     def _serve_beside_others(self, report: MigrationReport) -> None:
-        late, lost = PassRequest(wait=False, background=True, serving=True), self._board.lost_database
+        late = PassRequest(wait=False, background=True, serving=True)
         self._attendance.serve(
             report,
-            lost=lost,
+            lost=self._board.lost_presence,
             found=self._board.found_database,
             refused=self._board.refuse,
             run=lambda: self._passes.migrate(self.installation, late, Observer()),
         )
         if self.settings.mode != "off" or self.settings.readiness_needs_database:
-            self._watch = DatabaseWatch(self._connector, lost=lost, found=self._found_database)
+            lost, found = self._board.lost_database, self._found_database
+            self._watch = DatabaseWatch(self._connector, lost=lost, found=found)
             self._watch.begin()
 
     def _found_database(self) -> None:

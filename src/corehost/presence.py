@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 import psycopg
 
@@ -24,7 +24,8 @@ from corehost.core.jitter import between
 from corehost.core.release import release_of
 from corehost.installation import Installation
 from corehost.migrate.stop import Stop
-from corehost.postgres.connect import Connection, Connector, translated_errors
+from corehost.postgres.connect import Connection, Connector, is_refusal, translated_errors
+from corehost.postgres.ledger import without_secrets
 from corehost.postgres.locks import holders
 from corehost.postgres.pooler import refuse_transaction_pooler
 from corehost.postgres.presence import (
@@ -39,13 +40,22 @@ from corehost.readiness import is_current, look_around
 
 _log = logging.getLogger("corehost")
 
+_ENDED: Final = "the session that shows this instance to others has ended"
 _TICK: Final = 0.5
 """Seconds between two looks at whether the end was asked for."""
 _FIRST, _LONGEST = 0.05, 1.0
 """Seconds until a presence that was lost is taken again; the longest bounds how long somebody who is back
 on the network serves unjudged."""
+_UNSEEN_AFTER: Final = 3.0
+"""Seconds without a presence after which an instance whose database answers must not serve."""
 _NOTED: Final = 10.0
 """Seconds for which it is not written down again that an older instance is still here."""
+
+
+class Lost(Protocol):
+    """Is told why others cannot see this instance; ``unseen`` where it must not go on serving so."""
+
+    def __call__(self, message: str, *, unseen: bool) -> object: ...
 
 
 class Presence:
@@ -115,13 +125,14 @@ class Presence:
     def watch(
         self,
         *,
-        lost: Callable[[str], object],
+        lost: Lost,
         found: Callable[[], object],
         refused: Callable[[CorehostError], object],
     ) -> None:
         """Notice on a thread of its own that the session has ended, and take the presence again.
 
-        ``lost`` is told first, then ``found``, or ``refused`` where this code must not serve any more.
+        ``lost`` is told first, and again while that fails; then ``found``, or ``refused`` where this code
+        must not serve any more.
         """
         if self._connection is not None:
             threading.Thread(
@@ -193,7 +204,7 @@ class Presence:
 
     def _watch(
         self,
-        lost: Callable[[str], object],
+        lost: Lost,
         found: Callable[[], object],
         refused: Callable[[CorehostError], object],
     ) -> None:
@@ -203,9 +214,9 @@ class Presence:
             if self._over.is_set():
                 return
             self.is_lost = True
-            lost("the session that shows this instance to others has ended")
+            lost(_ENDED, unseen=False)
             try:
-                self._take_again()
+                self._take_again(lost)
             except IncompatibleDatabase as error:
                 _log.error(
                     "this instance must not serve any more: %s", error, extra={"event": "presence.refused"}
@@ -230,21 +241,28 @@ class Presence:
                 return is_there(connection)
         return False
 
-    def _take_again(self) -> None:
+    def _take_again(self, lost: Lost) -> None:
         with self._asking:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
-        pause, stop = _FIRST, _Ended(self._over)
+        pause, stop, began = _FIRST, _Ended(self._over), time.monotonic()
         while not self._over.wait(pause * between(0.5, 1.0)):
             pause = min(pause * 2, _LONGEST)
             try:
-                if self.take(stop) and self._connection is not None:
+                fits = self.take(stop)
+                if self._connection is not None:
                     return
+                problem = "none can be held here any more" if fits else "something is pending again"
+                answers = not fits  # where none can be held, take has told newer code so
             except IncompatibleDatabase:
                 raise
             except Exception as error:  # of a connect callable of the host, too
                 _log.debug("the presence cannot be taken again yet: %s", error)
+                problem = without_secrets(str(error))
+                answers = is_refusal(error) or self._connector.answers()
+            if time.monotonic() - began >= _UNSEEN_AFTER and not self._over.is_set():
+                lost(f"{_ENDED}, and another cannot be had: {problem}", unseen=answers)
 
 
 class _Ended(Stop):

@@ -44,9 +44,11 @@ class Counted:
 
 
 @pytest.fixture
-def counted(database: str) -> Counted:
-    """A host on an empty database, nothing installed."""
-    return Counted(database)
+def counted(database: str) -> Iterator[Counted]:
+    """A host on an empty database, nothing installed; stopped after the test, whoever has started it."""
+    counted = Counted(database)
+    yield counted
+    counted.host.stop()
 
 
 @pytest.fixture

@@ -50,6 +50,11 @@ def test_an_instance_serves_only_after_a_finish() -> None:
                 assert event == "finish"
 
 
+def test_an_instance_that_others_do_not_see_does_not_serve() -> None:
+    """Its database answers, and what it needs may be taken away: no traffic, whatever the setting."""
+    assert not any(may_serve("degraded", needs_database=needed, unseen=True) for needed in (False, True))
+
+
 def test_a_failed_host_serves_only_after_a_new_beginning() -> None:
     """Nothing leads out of failed but a new pass, or the end."""
     assert {event: state for event, state in TRANSITIONS["failed"].items() if state != "failed"} == {

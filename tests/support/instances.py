@@ -26,9 +26,11 @@ except corehost.MigrationError as error:
     sys.exit(error.exit_code)
 while True:
     readiness = host.readiness()
-    if readiness.state != last:
-        last = readiness.state
-        print(f"{last} {'200' if readiness.ready else '503'} {readiness.message or ''}", flush=True)
+    now = readiness.state, readiness.ready, readiness.state == "degraded" and readiness.message
+    if now != last:
+        last = now
+        code = "200" if readiness.ready else "503"
+        print(readiness.state, code, readiness.message or "", flush=True)
     time.sleep(0.02)
 """
 _PRESENT = f"""

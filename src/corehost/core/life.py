@@ -64,6 +64,9 @@ def after(state: ReadinessState, event: Event) -> ReadinessState:
         raise IllegalTransition(f"{event!r} cannot come while the state is {state!r}") from None
 
 
-def may_serve(state: ReadinessState, *, needs_database: bool) -> bool:
-    """Whether traffic may come (``readiness_needs_database`` decides what losing the database means)."""
-    return state == "ready" or (state == "degraded" and not needs_database)
+def may_serve(state: ReadinessState, *, needs_database: bool, unseen: bool = False) -> bool:
+    """Whether traffic may come (``readiness_needs_database`` decides what losing the database means).
+
+    ``unseen``: the database answers, and others do not see this instance: they may take away what it needs.
+    """
+    return state == "ready" or (state == "degraded" and not needs_database and not unseen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,8 @@ _TRANSPORT: Final = {
     "tcp_user_timeout": "5000",
 }
 
+_REFUSAL: Final = re.compile(r"failed: \S[^:\n]*:  .*")
+_REFUSES_ALL: Final = re.compile("the database system is|not currently accepting connections")
 _REMEDIES: Final = {
     "out of shared memory": "the server's lock table is full: raise max_locks_per_transaction",
     "too many c": "raise the server's or the role's limit of connections, or put a session pooler before it",
@@ -66,6 +69,15 @@ class Connector:
             connection.close()
             raise IncompatibleDatabase(f"the server is PostgreSQL {version}, older than 14")
         return connection
+
+    def answers(self) -> bool:
+        """Whether the database answers on a new connection, such as the application's own are."""
+        try:
+            with self.open() as connection:
+                ping(connection)
+        except Exception:  # of a connect callable of the host, too
+            return False
+        return True
 
     def _open(self, url: str) -> Connection:
         given = dsn.parsed(url)
@@ -109,6 +121,18 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)) and (
         error.sqlstate is None or error.sqlstate[:3] == "57P" or error.sqlstate[:2] == "08"
     )
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a server that is up refuses this connection: no room left, a password, pg_hba.conf.
+
+    By its form, whatever its language: libpq tells no SQLSTATE, but writes what the server says behind a
+    severity and two blanks. A server that starts or stops refuses everybody, by words in English only.
+    """
+    reason = next((e for e in (error, error.__cause__) if isinstance(e, psycopg.OperationalError)), None)
+    if reason is None or reason.sqlstate is not None:
+        return False
+    return any(not _REFUSES_ALL.search(said) for said in _REFUSAL.findall(str(reason)))
 
 
 def is_passing(error: BaseException) -> bool:
