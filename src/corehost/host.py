@@ -254,17 +254,16 @@ class Host:
             )
 
     def _serve_beside_others(self, report: MigrationReport) -> None:
-        late = PassRequest(wait=False, background=True, serving=True)
+        board, late = self._board, PassRequest(wait=False, background=True, serving=True)
         self._attendance.serve(
             report,
-            lost=self._board.lost_presence,
-            found=self._board.found_database,
-            refused=self._board.refuse,
+            lost=board.lost_presence,
+            found=board.found_database,
+            refused=board.refuse,
             run=lambda: self._passes.migrate(self.installation, late, Observer()),
         )
         if self.settings.mode != "off" or self.settings.readiness_needs_database:
-            lost, found = self._board.lost_database, self._found_database
-            self._watch = DatabaseWatch(self._connector, lost=lost, found=found)
+            self._watch = DatabaseWatch(self._connector, lost=board.lost_database, found=self._found_database)
             self._watch.begin()
 
     def _found_database(self) -> None:

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from psycopg import sql
 from sqlalchemy.pool import NullPool
 
-from corehost.alembic.bridge import BranchRunner
 from corehost.alembic.files import read_tree
+from corehost.alembic.runner import BranchRunner
 from corehost.core.branch import Branch
 from corehost.core.graph import Graph
 from corehost.core.plan import make_plan

@@ -25,7 +25,7 @@ SETTINGS: Mapping[str, Any] = {
     "lock_timeout": "300ms",  # below deadlock_timeout: a step gives way, not a client
 }
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["corehost.asgi", "corehost.host", "corehost.alembic.bridge", "uvicorn"])
+_CONTEXT.set_forkserver_preload(["corehost.asgi", "corehost.host", "corehost.alembic.runner", "uvicorn"])
 
 
 class Instance:

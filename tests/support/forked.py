@@ -15,7 +15,7 @@ from typing import Any
 from support.packages import OWN_GROUP
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["corehost.host", "corehost.alembic.bridge", "psycopg"])
+_CONTEXT.set_forkserver_preload(["corehost.host", "corehost.alembic.runner", "psycopg"])
 
 
 class Instance:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Final
 
-from corehost.alembic.bridge import BranchRunner
+from corehost.alembic.runner import BranchRunner
 from corehost.core.errors import MigrationError
 from corehost.core.plan import Step
 

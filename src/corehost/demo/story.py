@@ -104,7 +104,7 @@ def _compile() -> None:
     """
     for name in (
         "corehost.demo.instance",
-        "corehost.alembic.bridge",
+        "corehost.alembic.runner",
         "sqlalchemy.dialects.postgresql.psycopg",
     ):
         import_module(name)

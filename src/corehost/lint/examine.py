@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from corehost.alembic.bridge import BranchRunner
 from corehost.alembic.offline import NoScript, write_down
+from corehost.alembic.runner import BranchRunner
 from corehost.alembic.source import destructive_lines
 from corehost.core.errors import ConfigurationError, did_you_mean
 from corehost.core.graph import Graph

@@ -33,7 +33,8 @@ from corehost.postgres.prepared import StatementGone
 from corehost.postgres.session import StepSession
 
 if TYPE_CHECKING:
-    from corehost.alembic.bridge import BranchRunner, Bridge
+    from corehost.alembic.bridge import Bridge
+    from corehost.alembic.runner import BranchRunner
 
 _log = logging.getLogger("corehost")
 
@@ -87,12 +88,20 @@ class StepRunner:
     """Called before the step is committed; its exception is the step's."""
 
     def run(
-        self, step: Step, rows: Sequence[str], *, required: Sequence[str], settle: bool, has_ledger: bool
+        self,
+        step: Step,
+        rows: Sequence[str],
+        *,
+        required: Sequence[str],
+        settle: bool,
+        has_ledger: bool,
+        goes_on: bool = False,
     ) -> tuple[StepResult, StepFailed | None]:
         """Apply a step, trying again while it cannot have its table locks.
 
-        A failure is recorded in the ledger and returned. Raises RowsChanged (nothing was done: look
-        again) and ConnectionLost.
+        ``goes_on`` where another step is likely to follow at once on the same connection: the next
+        transaction is begun with the end of this one. A failure is recorded in the ledger and returned.
+        Raises RowsChanged (nothing was done: look again) and ConnectionLost.
         """
         after = self.runner.rows_after(rows, *step.revisions)
         attempt = 0
@@ -108,7 +117,7 @@ class StepRunner:
                 elapsed_ms=partial(_ms_since, began),
             )
             try:
-                self._try(running, rows, after, settle=settle, began=began, has_ledger=has_ledger)
+                self._try(running, rows, after, settle=settle, has_ledger=has_ledger, goes_on=goes_on)
             except RowsChanged:
                 raise
             except Exception as error:
@@ -145,11 +154,11 @@ class StepRunner:
         after: Sequence[str],
         *,
         settle: bool,
-        began: float,
         has_ledger: bool,
+        goes_on: bool,
     ) -> None:
         step, record = running.step, running.record
-        watcher = StepWatcher(step, self.connection, self.session, record, began, enabled=has_ledger)
+        watcher = StepWatcher(running, self.session, enabled=has_ledger)
 
         def finish() -> None:
             self.before_finish(running)
@@ -160,7 +169,12 @@ class StepRunner:
             for other in step.also:
                 self._record(other, action=_action(step)).add(self.connection)
             now = record.finish(
-                self.connection, before=before, after=after, settle=settle, duration_ms=_ms_since(began)
+                self.connection,
+                before=before,
+                after=after,
+                settle=settle,
+                duration_ms=running.elapsed_ms(),
+                begin=goes_on,
             )
             watcher.finished = True
             self.session.found(*now)
@@ -169,7 +183,7 @@ class StepRunner:
         with ExitStack() as stack:
             for context in self.contexts(self.branch):
                 stack.enter_context(context)
-            self.session.prepare(lock_timeout=step.facts.lock_timeout)
+            self.session.prepare(lock_timeout=step.facts.lock_timeout, first=self.bridge.rest)
             with self.bridge.borrowed(watcher) as connection, running_step(running):
                 self.runner.upgrade(step, connection, finish)
         if record.started:

@@ -32,7 +32,7 @@ from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
 
 if TYPE_CHECKING:
-    from corehost.alembic.bridge import BranchRunner
+    from corehost.alembic.runner import BranchRunner
 
 _log = logging.getLogger("corehost")
 
@@ -245,7 +245,7 @@ class BackgroundSteps:
         self._pace.pause()
 
     def _runner(self, name: str) -> BranchRunner:
-        from corehost.alembic.bridge import BranchRunner
+        from corehost.alembic.runner import BranchRunner
 
         if name not in self._runners:
             self._runners[name] = BranchRunner(self._context.graph.trees[name])

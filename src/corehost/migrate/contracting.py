@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -30,11 +31,19 @@ class Contracting:
 
     First it says that a contract step is about to be run; whoever becomes ready from here on sees that
     after he has taken his presence, and waits. Only then are the presences listed, and listed again after
-    the grace.
+    the grace. ``first`` is called before the connection is used.
     """
 
-    def __init__(self, context: PassContext, connection: Connection, namespace: Namespace):
+    def __init__(
+        self,
+        context: PassContext,
+        connection: Connection,
+        namespace: Namespace,
+        *,
+        first: Callable[[], object],
+    ):
         self._context = context
+        self._first = first
         self._connection = connection
         self._namespace = namespace
         self._told = False
@@ -44,6 +53,7 @@ class Contracting:
         """Why a step must not be run now; ``state`` is that of before this namespace's first step."""
         if not contract_steps(self._context.graph, state, [node], self._context.policy):
             return None
+        self._first()
         if not self._told:
             if not try_contract(self._connection, self._namespace):
                 return Held(reason="waits for another contract step")

@@ -37,7 +37,7 @@ from corehost.readiness.pace import Pace
 from corehost.readiness.report import look_around
 
 if TYPE_CHECKING:
-    from corehost.alembic.bridge import BranchRunner
+    from corehost.alembic.runner import BranchRunner
 
 _log = logging.getLogger("corehost")
 
@@ -214,7 +214,7 @@ class MigrationPass:
 
     def _runner(self, name: str) -> BranchRunner:
         if name not in self._runners:
-            from corehost.alembic.bridge import BranchRunner
+            from corehost.alembic.runner import BranchRunner
 
             self._runners[name] = BranchRunner(self._context.graph.trees[name])
         return self._runners[name]

@@ -26,8 +26,8 @@ from corehost.readiness.deferred import contract_steps, find_deferred
 from corehost.readiness.look import look
 
 if TYPE_CHECKING:
-    from corehost.alembic.bridge import BranchRunner
     from corehost.alembic.offline import Statement
+    from corehost.alembic.runner import BranchRunner
 
 _SET: Final = ("search_path", "lock_timeout", "statement_timeout")
 _BLIND: Final = Held(
@@ -227,7 +227,7 @@ class _Script:
         yield "BEGIN;"
 
     def _runner(self, name: str) -> BranchRunner:
-        from corehost.alembic.bridge import BranchRunner
+        from corehost.alembic.runner import BranchRunner
 
         if name not in self._runners:
             self._runners[name] = BranchRunner(self._graph.trees[name])

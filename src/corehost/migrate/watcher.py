@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 
-from corehost.core.plan import Step
-from corehost.postgres.connect import Connection
-from corehost.postgres.ledger import StepRecord
+from corehost.migrate.running import RunningStep
 from corehost.postgres.session import StepSession
 
 _log = logging.getLogger("corehost")
@@ -18,26 +15,21 @@ class StepWatcher:
 
     def __init__(
         self,
-        step: Step,
-        connection: Connection,
+        running: RunningStep,
         session: StepSession,
-        record: StepRecord,
-        began: float,
         *,
         enabled: bool,
     ):
-        self._step = step
+        self._running = running
         self._told: set[str] = set()
-        self._connection = connection
         self._session = session
-        self._record = record
-        self._began = began
         self._enabled = enabled  # the ledger's own first revision has no ledger to write to
         self.finished = False
 
     def before_early_commit(self) -> None:
         if self._enabled and not self.finished:
-            self._record.start(self._connection, duration_ms=(time.monotonic() - self._began) * 1000)
+            running = self._running
+            running.record.start(running.connection, duration_ms=running.elapsed_ms())
 
     def autocommit(self, active: bool) -> None:
         # CREATE INDEX CONCURRENTLY waits for others by design; cut short it leaves an INVALID index.
@@ -49,10 +41,11 @@ class StepWatcher:
     def meddled(self, what: str) -> None:
         if not self.finished and what not in self._told:
             self._told.add(what)
+            step = self._running.step
             _log.warning(
                 "%s %s: what it does so is neither undone with the step nor guarded by the lock (%s)",
-                self._step.node,
+                step.node,
                 what,
-                self._step.revision.path,
-                extra=self._step.extra("step.meddled"),
+                step.revision.path,
+                extra=step.extra("step.meddled"),
             )

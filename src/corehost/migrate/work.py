@@ -7,20 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from corehost.core.errors import IncompatibleDatabase, StepFailed
+from corehost.core.errors import StepFailed
 from corehost.core.namespace import LEDGER, LEDGER_NAMESPACE
 from corehost.core.plan import Frontier, Step, step_at
 from corehost.core.results import StepResult
 from corehost.core.revision import Node
-from corehost.core.standing import Standing
-from corehost.core.state import DatabaseState, OpenStep
+from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost, StepRunner
 from corehost.migrate.context import PassContext
 from corehost.migrate.contracting import Contracting
 from corehost.migrate.findings import Findings
+from corehost.migrate.judging import judge
 from corehost.postgres.connect import Connection
 from corehost.postgres.ledger import RowsChanged
-from corehost.postgres.locks import LockSet, holders
+from corehost.postgres.locks import LockSet
 from corehost.postgres.prepare import (
     create_extensions,
     drop_invalid_indexes,
@@ -33,7 +33,8 @@ from corehost.postgres.session import StepSession
 from corehost.readiness.look import look
 
 if TYPE_CHECKING:
-    from corehost.alembic.bridge import BranchRunner, Bridge
+    from corehost.alembic.bridge import Bridge
+    from corehost.alembic.runner import BranchRunner
 
 _log = logging.getLogger("corehost")
 
@@ -82,14 +83,19 @@ class NamespaceWork:
         got_on = int(any(rows[name] != current[name] for name in covered))
         blocked_before = len(self._findings.blocked)
         for name in covered:
-            self._judge(name, state, judged[name])
+            is_own = graph.trees[name].branch.namespace.lock_key == self._locks.own
+            if is_own and name not in self._findings.blocked:
+                judge(name, self._context, self._findings, self._connection, state, judged[name])
         pending = graph.pending(current, self._context.only)
         frontier = Frontier(graph, self._findings.of_use(pending))
-        contracting = Contracting(self._context, self._connection, self._namespace)
+        rest = self._bridge.rest
+        contracting = Contracting(self._context, self._connection, self._namespace, first=rest)
         try:
             while (node := self._next(frontier, covered)) is not None:
                 self._context.stop.check()
                 step = self._step(node)
+                if self._asks_before(step, state):
+                    rest()
                 self._record_release(step)
                 if held := contracting.holds_back(node, state):
                     self._findings.deferred = {**self._findings.deferred, node: held}
@@ -100,7 +106,8 @@ class NamespaceWork:
                 untouched = node.branch in frontier.at_once and not current[node.branch]
                 if untouched and self._may_bootstrap(node.branch):
                     step = self._bootstrap(step)
-                if self._run(step, current, written, state) is None:
+                goes_on = len(frontier) > 1 + len(step.also)
+                if self._run(step, current, written, state, goes_on=goes_on) is None:
                     break
                 for known in (current, written):
                     known[node.branch] = self._runner_of(node.branch).rows_after(
@@ -110,48 +117,9 @@ class NamespaceWork:
                     frontier.complete(done.node)
                 got_on += 1
         finally:
+            rest()
             contracting.end()
         return got_on + len(self._findings.blocked) - blocked_before
-
-    def _judge(self, name: str, state: DatabaseState, standing: Standing) -> None:
-        """Note what must not be run; 'in doubt' is concluded here, under the lock, never from a look."""
-        branch = self._context.graph.trees[name].branch
-        if branch.namespace.lock_key != self._locks.own or name in self._findings.blocked:
-            return
-        where = branch.origin.where(branch=name)
-        if standing.blocked:
-            self._findings.blocked[name] = standing.error(self._context.graph.trees[name])
-            return
-        attempt = state.open_steps.get(branch.namespace)
-        if attempt is not None and attempt.partial:
-            is_known = attempt.revision in self._context.graph.trees[name].revisions
-            if is_known and self._context.facts(Node(name, attempt.revision)).retry_safe:
-                return
-            if self._runs_in_background(attempt):
-                return
-            self._findings.blocked[name] = IncompatibleDatabase(
-                f"{attempt.what} is in doubt: begun at {attempt.started_at:%Y-%m-%d %H:%M:%S}"
-                f" by {attempt.host}:{attempt.pid}, and a part of it may be committed",
-                where=where,
-                hint=f"look at the database, then say how it stands with 'corehost resolve {name}"
-                f" {attempt.revision}'",
-            )
-        elif (
-            # Somebody has tried it since this pass began: thirty instances need not all do so.
-            attempt is not None
-            and attempt.failed
-            and attempt.id not in self._context.old_failures
-            and attempt.version == branch.origin.version
-        ):
-            self._findings.blocked[name] = StepFailed(
-                f"{attempt.what} failed at {attempt.host}:{attempt.pid}: {attempt.error}",
-                where=replace(where, revision=attempt.revision),
-            )
-
-    def _runs_in_background(self, attempt: OpenStep) -> bool:
-        """Whether it is run at this moment, under the lock of background steps."""
-        found = holders(self._connection, [attempt.namespace.background.lock_key])
-        return any(holder.pid == attempt.backend_pid for holder in found.values())
 
     def _next(self, frontier: Frontier, covered: frozenset[str]) -> Node | None:
         graph = self._context.graph
@@ -189,6 +157,16 @@ class NamespaceWork:
                 lambda node: context.facts(node) if node in compiled else None,
             )
         context.is_recorded = True
+
+    def _asks_before(self, step: Step, state: DatabaseState) -> bool:
+        """Whether something is to be asked of the server or told to it between the last step and this one."""
+        name = step.node.branch
+        attempt = state.open_steps.get(step.namespace)
+        return (
+            name not in self._prepared
+            or not self._context.is_recorded
+            or (attempt is not None and attempt.partial)
+        )
 
     def _may_bootstrap(self, name: str) -> bool:
         """Whether the namespace is empty but for version tables; asked before the branch's first step."""
@@ -246,6 +224,8 @@ class NamespaceWork:
         current: Mapping[str, tuple[str, ...]],
         written: Mapping[str, tuple[str, ...]],
         state: DatabaseState,
+        *,
+        goes_on: bool,
     ) -> StepResult | None:
         """Run one step; None where the database must be looked at again."""
         context, name = self._context, step.node.branch
@@ -282,6 +262,7 @@ class NamespaceWork:
                 required=[f"{n}@{h}" for n in context.graph.first[name] if n != LEDGER for h in current[n]],
                 settle=attempt is not None,
                 has_ledger=state.has_ledger,
+                goes_on=goes_on,
             )
         except RowsChanged as error:
             _log.warning("%s: %s; looking again", step.node, error, extra=step.extra("step.overtaken"))

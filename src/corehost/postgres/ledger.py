@@ -146,11 +146,13 @@ class StepRecord:
         after: Sequence[str],
         settle: bool,
         duration_ms: float,
+        begin: bool = False,
     ) -> tuple[str, ...]:
         """Check the lock and the rows, write rows and ledger, commit: one round trip.
 
-        Returns the session's settings as the step left them. Raises LockLost or RowsChanged, the
-        transaction rolled back by the server, and psycopg's errors.
+        With ``begin`` it begins the next transaction as well. Returns the session's settings as the step
+        left them. Raises LockLost or RowsChanged, the transaction rolled back by the server, and
+        psycopg's errors.
         """
         record = self.fit(sql.FINISH_STARTED if self.started else sql.RECORD_APPLIED)
         values = {**self._values, "started_id": self._started_id, "duration_ms": duration_ms}
@@ -163,6 +165,7 @@ class StepRecord:
             after=after,
             settle=settle,
             prepared=not self.started,  # of which nothing may be undone by a statement that is gone
+            begin=begin,
         )
 
     def add(self, connection: Connection) -> None:
@@ -229,11 +232,13 @@ def commit_rows(
     after: Sequence[str],
     settle: bool,
     prepared: bool = False,
+    begin: bool = False,
 ) -> tuple[str, ...]:
     """Check the lock and the rows, write rows and ledger (as ``record`` says), commit: one round trip.
 
-    ``prepared`` is for what comes with every step. Returns the session's settings. Raises LockLost or
-    RowsChanged, the transaction rolled back by the server, StatementGone, and psycopg's errors.
+    ``prepared`` is for what comes with every step, ``begin`` where another step follows. Returns the
+    session's settings. Raises LockLost or RowsChanged, the transaction rolled back by the server,
+    StatementGone, and psycopg's errors.
     """
     more = commit_values(before, after, settle=settle)
     try:
@@ -244,7 +249,7 @@ def commit_rows(
                 sql.finish_statement(namespace, record),
                 {**values, **more},
                 before=sql.RESET_ROLE,
-                after="COMMIT",
+                after="COMMIT; BEGIN" if begin else "COMMIT",
             )
     except psycopg.errors.InvalidTextRepresentation as error:
         if "corehost: rows changed" in str(error):

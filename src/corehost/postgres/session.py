@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from corehost.core.namespace import Namespace
@@ -75,16 +75,18 @@ class StepSession:
         self._lock_timeout = self._wanted["lock_timeout"]
         self._expected: tuple[str, ...] | None = None
 
-    def prepare(self, *, lock_timeout: str | None = None) -> None:
+    def prepare(self, *, lock_timeout: str | None = None, first: Callable[[], object] = lambda: None) -> None:
         """Set everything that is not known to be as it must be; no round trip where all is.
 
-        ``lock_timeout`` is the step's own, with its unit, in place of the settings'.
+        ``lock_timeout`` is the step's own, with its unit, in place of the settings'; ``first`` is called
+        before the first request.
         """
         wanted = _ms(parse_duration(lock_timeout)) if lock_timeout else self._lock_timeout
         if wanted != self._wanted["lock_timeout"]:
             self._wanted = {**self._wanted, "lock_timeout": wanted}
             self._expected = None
         if self._expected is None:
+            first()
             execute(self._connection, sql.RESET_ROLE)
             others = {name: value for name, value in self._whole.items() if name not in self._wanted}
             self._expected = configure(self._connection, {**self._wanted, **others})[: len(self._wanted)]
