@@ -72,7 +72,7 @@ def test_a_pass_with_nothing_to_do_loads_no_alembic(settled: Shop) -> None:
 
 
 def test_a_revision_costs_one_request_beyond_its_own(shop: Shop) -> None:
-    """Its one statement, and all that its end and the next one's beginning need: 10 revisions, 20 requests."""
+    """Its statement, then its end with the beginning of the next: 10 more revisions, 20 more requests."""
 
     def source(number: int) -> str:
         parent = f"o{number - 1}" if number else None

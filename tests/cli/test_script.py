@@ -70,7 +70,7 @@ def test_the_script_does_what_the_pass_does(
     assert result_of(shop.database, bindir) == result_of(other, bindir)
     assert shop.execute("SELECT note FROM orders.orders") == [("it's 5%:x",)]
     assert shop.execute("SELECT count(*) FROM corehost.step WHERE open") == [(0,)]
-    assert shop.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+    assert shop.advisory_locks() == 0
 
 
 def test_a_script_that_is_out_of_date_changes_nothing(shop: Shop, bindir: Path) -> None:

@@ -164,7 +164,7 @@ def test_an_instance_holds_one_lock_however_many_branches_it_has(shop: Shop, pro
         shop.install(f"p{number}")
     serving(shop)
     assert len(presences(shop)) == 1
-    assert shop.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(1,)]
+    assert shop.advisory_locks() == 1
 
 
 def test_an_instance_on_a_hot_standby_cannot_be_seen(deploy: Deploy, bindir: Path) -> None:

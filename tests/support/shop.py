@@ -80,6 +80,14 @@ class Shop:
             cursor = connection.execute(statement)  # type: ignore[call-overload]
             return cursor.fetchall() if cursor.description else []
 
+    def advisory_locks(self) -> int:
+        """How many advisory locks are held in its database; other tests hold some in theirs."""
+        ((count,),) = self.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return int(count)
+
     def has_table(self, name: str) -> bool:
         """Whether a qualified table exists."""
         return self.execute(f"SELECT to_regclass('{name}')") != [(None,)]

@@ -21,6 +21,7 @@ from corehost.core.standing import Standing, branch_counts
 from corehost.core.state import DatabaseState
 from corehost.migrate.attempt import ConnectionLost
 from corehost.migrate.beacon import Beacon
+from corehost.migrate.collector import spared_collector
 from corehost.migrate.context import PassContext
 from corehost.migrate.findings import Findings
 from corehost.migrate.link import Link
@@ -191,7 +192,9 @@ class MigrationPass:
                     bridge=self._link.bridge(),
                     runner_of=self._runner,
                 )
-                if got_on := got_on + work.run(view.rows):
+                with spared_collector():
+                    got_on += work.run(view.rows)
+                if got_on:
                     return got_on
             finally:
                 self._link.release(locks)
