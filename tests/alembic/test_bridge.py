@@ -258,7 +258,7 @@ def test_metadata_that_cannot_be_had_fails_the_step(db: Database, metadata: str,
 
 
 def test_sqlalchemy_orm_is_there_without_an_import(db: Database) -> None:
-    """Files in the wild say `sa.orm`, and stock Alembic happens to have it loaded."""
+    """Files in the wild say `sa.orm`: an env.py that imports models has it loaded."""
     upgrade = 'sa.orm.Session(bind=op.get_bind()).execute(sa.text("CREATE TABLE t (id int)"))'
     db.branch("ant", upgrade)
     finished = db.run()

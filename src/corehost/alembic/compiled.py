@@ -32,7 +32,7 @@ def compile_file(path: str | PathLike[str]) -> CodeType:
     Raises RevisionFileError with line and text where it is not Python, or cannot be read.
     """
     file = fspath(path)
-    name = re.sub(r"\W", "_", basename(file))  # as Alembic names the module
+    name = module_name(file)
     loader = SourcelessFileLoader(name, file) if file.endswith(".pyc") else SourceFileLoader(name, file)
     where = Where(file=file)
     try:
@@ -51,6 +51,16 @@ def compile_file(path: str | PathLike[str]) -> CodeType:
         raise not_python(error, where) from None
     assert code is not None  # of a loader that has a file
     return code
+
+
+def module_name(path: str) -> str:
+    """What Alembic calls the module of a revision file."""
+    return re.sub(r"\W", "_", basename(path))
+
+
+def mentions(code: CodeType, name: str) -> bool:
+    """Whether a name or attribute of that name is used, in a function or outside."""
+    return name in code.co_names or any(mentions(inner, name) for inner in _inner(code))
 
 
 @dataclass(kw_only=True)

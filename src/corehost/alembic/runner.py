@@ -13,9 +13,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
-
-# Revision files in the wild use sa.orm without importing it.
-import sqlalchemy.orm
 from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
@@ -27,8 +24,6 @@ from corehost.core.errors import PluginError
 from corehost.core.plan import Step
 from corehost.core.rows import counting
 from corehost.core.tree import BranchTree
-
-assert sqlalchemy.orm
 
 ONE_AT_A_TIME: Final = threading.Lock()
 """Held while a revision runs: ``alembic.op`` and ``alembic.context`` are global to the process."""
