@@ -71,6 +71,14 @@ def test_a_pass_with_nothing_to_do_loads_no_alembic(settled: Shop) -> None:
     assert (exit_code, heavy) == ("0", [])
 
 
+def test_a_pass_loads_the_orm_only_for_revisions_that_use_it(shop: Shop) -> None:
+    """A tenth of a second, which most have no use for."""
+    shop.install("orders")
+    code = LOADED.format(command="migrate", heavy=("alembic", "sqlalchemy.orm"))
+    exit_code, _, *heavy = shop.python(code).stdout.split()
+    assert (exit_code, heavy) == ("0", ["alembic"])
+
+
 def test_a_revision_costs_one_request_beyond_its_own(shop: Shop) -> None:
     """Its statement, then its end with the beginning of the next: 10 more revisions, 20 more requests."""
 
