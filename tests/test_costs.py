@@ -10,13 +10,15 @@ import pytest
 
 from benchmarks.trees import settle
 from corehost.core.branch import Branch, Origin
-from corehost.core.namespace import Namespace
+from corehost.core.namespace import Namespace, lock_key
 from corehost.embedded import find_bindir
 from corehost.postgres.connect import Connection
 from corehost.postgres.rows import read_rows
+from corehost.postgres.sql import LAST_STEP
 from corehost.postgres.state import read_state
 from support.cluster import Cluster
 from support.packages import create_table, revision_source
+from support.processes import wait_until
 from support.shop import Shop
 from support.wire import Wire
 
@@ -97,6 +99,21 @@ def test_a_revision_costs_one_request_beyond_its_own(shop: Shop) -> None:
             # A pass that takes long tells others how far it is: that comes with time, not with revisions.
             seen.append(sum("corehost.instance" not in request.text for request in wire.requests))
     assert seen[1] - seen[0] == 20
+
+
+def test_a_waiting_instance_asks_once_a_look(settled: Shop) -> None:
+    """Who holds what and whether anybody has got on is one request; the state is read when that changes."""
+    settled.install("bills")
+    with psycopg.connect(settled.database, autocommit=True) as holder, Wire(settled.database) as wire:
+        holder.execute("SELECT pg_advisory_lock(%s)", (lock_key("bills"),))
+        waiting = settled.start("migrate", database=wire.url)
+        wait_until(lambda: sum(LAST_STEP in request.text for request in wire.requests) >= 5)
+        seen = [request.text for request in wire.requests if "corehost.instance" not in request.text]
+        looks = seen[next(place for place, text in enumerate(seen) if LAST_STEP in text) :]
+        assert all(LAST_STEP in text for text in looks)
+        holder.execute("SELECT pg_advisory_unlock(%s)", (lock_key("bills"),))
+        assert waiting.wait().returncode == 0
+    assert settled.has_table("bills.bills")
 
 
 def test_a_pass_executes_only_what_it_runs(shop: Shop) -> None:

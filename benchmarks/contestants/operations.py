@@ -1,4 +1,4 @@
-"""Alembic's operations alone: every revision file executed, its ``upgrade()`` in a transaction, a version row.
+"""Alembic's operations alone: each file executed, its ``upgrade()`` in a transaction, with a version row.
 
 No headers, no graph, no check of what is there: the least that runs revisions as they are written.
 ``operations.py FOLDER``: the files in the order of their names.

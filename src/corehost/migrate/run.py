@@ -180,6 +180,8 @@ class MigrationPass:
             if locks is None:
                 continue
             try:
+                if self._pace.waited and self._look().rows != view.rows:
+                    return 1  # whoever was waited for is done, and Alembic need not be loaded for that
                 pending = self._context.graph.pending(view.rows, self._context.only)
                 got_on = compile_pending(self._context, self._findings, pending)
                 if is_others(self._context, self._findings, self._link.open(), pending, locks):
@@ -228,8 +230,8 @@ class MigrationPass:
         message = self._waiting.look(self._link.connection, ready, view.state)
         if not self._wait:
             raise WaitTimedOut(f"not waiting: {message}")
-        self._link.rest(self._namespace(n.branch) for n in ready if n.branch not in self._findings.blocked)
-        self._pace.pause()
+        wanted = {self._namespace(n.branch) for n in ready if n.branch not in self._findings.blocked}
+        self._waiting.rest(self._link, wanted)
 
     def _reconnect(self, error: DatabaseUnavailable | ConnectionLost) -> None:
         """The connection is gone: try another one until ``wait_timeout`` has passed.

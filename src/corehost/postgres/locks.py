@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from corehost.core.namespace import Namespace
 from corehost.core.results import LockHolder
@@ -90,8 +91,22 @@ def terminate(connection: Connection, pid: int) -> bool:
 
 def holders(connection: Connection, keys: Sequence[int]) -> Mapping[int, LockHolder]:
     """Who holds which of these keys exclusively."""
+    return _holders(execute(connection, sql.HOLDERS, (list(keys),)))
+
+
+def holders_and_last_step(
+    connection: Connection, keys: Sequence[int]
+) -> tuple[Mapping[int, LockHolder], int]:
+    """The same, with the ledger's newest step, in one round trip. There has to be a ledger."""
+    cursor = execute(connection, f"{sql.LAST_STEP}; {sql.HOLDERS}", (list(keys),))
+    ((last,),) = cursor
+    cursor.nextset()
+    return _holders(cursor), int(last)
+
+
+def _holders(rows: Iterable[Any]) -> Mapping[int, LockHolder]:
     found = {}
-    for key, pid, name, active, client_wait in execute(connection, sql.HOLDERS, (list(keys),)):
+    for key, pid, name, active, client_wait in rows:
         match = _SINCE.match(name)
         since = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) if match else None
         found[key] = LockHolder(

@@ -13,9 +13,9 @@ _SHORTEST: Final = 0.05
 _LONGEST: Final = 0.35
 """Seconds between two looks. The longest bounds how late the last of a fleet notices the end."""
 _SHARE: Final = 10
-_CAP: Final = 2.0
+_CAP: Final = 1.0
 """A look costs the server a new connection. Where it takes long because many are looking, each looks
-seldomer: a waiter rests ten times as long as its look took, up to two seconds."""
+seldomer: a waiter rests ten times as long as its look took, up to a second."""
 
 
 class Pace:
