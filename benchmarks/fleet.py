@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.check import FLOOR, floor
 from benchmarks.cost import FEW, run
 from benchmarks.table import Goal, Plot, Table
-from benchmarks.trees import Body, Tree, corehost, grow
+from benchmarks.trees import CONTESTANTS, Body, Tree, corehost, grow
 from benchmarks.world import World
 
 FLEETS = (1, 4, 16, 32, 64)
+MIGRATE = corehost("migrate", "-q")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,13 +44,15 @@ def measure(world: World) -> Table:
         _row("eight namespaces, 4 s of work in each", 8, [many for _, many in shared]),
     ]
     runs: dict[int, list[list[Instance]]] = {1: [], 32: []}
-    idle = []
+    idle, least = [], []
     for _ in range(FEW):
         for number, found in runs.items():
             found.append(start(world, one, number))
         with world.database() as url:
             idle += [floor(one, url)().cpu for _ in range(3)]
+            least.append(fleet(32, one.environment(url), [sys.executable, CONTESTANTS / "floor.py"]))
     rows += [_row("one namespace, 6 s of work", number, found) for number, found in runs.items()]
+    rows.append([f"none: {FLOOR}", "32", f"{statistics.median(map(_last, least)):.1f} s", "-", "-"])
     waiter = statistics.median(_waiters(runs[32]))
     last = {number: statistics.median(_last(one) for one in found) for number, found in runs.items()}
     goals = [
@@ -94,7 +100,7 @@ def start(world: World, tree: Tree, number: int) -> list[Instance]:
         return fleet(number, env)
 
 
-def fleet(number: int, env: dict[str, str]) -> list[Instance]:
+def fleet(number: int, env: dict[str, str], command: Sequence[str | Path] = MIGRATE) -> list[Instance]:
     """The same on a database, in an environment; each instance is watched by a thread of its own."""
     found: list[Instance] = []
     began = time.time()
@@ -106,9 +112,7 @@ def fleet(number: int, env: dict[str, str]) -> list[Instance]:
         assert process.returncode == 0
         found.append(Instance(ready=ended - began, cpu=usage.ru_utime + usage.ru_stime, ready_at=ended))
 
-    processes = [
-        subprocess.Popen(corehost("migrate", "-q"), env=env, stdin=subprocess.DEVNULL) for _ in range(number)
-    ]
+    processes = [subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL) for _ in range(number)]
     threads = [threading.Thread(target=watch, args=(process,)) for process in processes]
     for thread in threads:
         thread.start()
