@@ -25,6 +25,14 @@ def test_what_would_drop_data_is_refused_and_let_through_when_allowed(deploy: De
     assert one.execute("SELECT version_num FROM orders.alembic_version") == [("o3",)]
 
 
+def test_a_script_is_guarded_as_a_pass_is(deploy: Deploy) -> None:
+    """Nobody gets a script that drops data, who has not said that he wants one."""
+    one = deploy("3.0", DROPPING)
+    assert one.run("migrate", "--sql", "--json", extra=REFUSE).json()["error"]["code"] == "destructive"
+    script = one.run("migrate", "--sql", "--allow-destructive", extra=REFUSE).stdout
+    assert "DROP COLUMN note" in script
+
+
 def test_what_drops_nothing_is_run(deploy: Deploy) -> None:
     """The setting costs nobody else anything."""
     assert deploy("2.0", V2).run("migrate", extra=REFUSE).returncode == 0

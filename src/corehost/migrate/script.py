@@ -16,6 +16,7 @@ from corehost.core.standing import Standing
 from corehost.core.state import DatabaseState
 from corehost.core.version import VERSION
 from corehost.installation import Installation
+from corehost.migrate.vetting import destructive_refused
 from corehost.postgres.connect import Connection, Connector, translated_errors
 from corehost.postgres.ledger import StepRecord
 from corehost.postgres.prepare import ALEMBIC_WIDTH, missing_extensions, schema_exists
@@ -40,11 +41,17 @@ _INTRODUCTION = """\
 -- and is rolled back otherwise: a script that is out of date, or run twice, changes nothing."""
 
 
-def write_script(installation: Installation, connector: Connector, *, only: str | None = None) -> str:
+def write_script(
+    installation: Installation,
+    connector: Connector,
+    *,
+    only: str | None = None,
+    allow_destructive: bool = False,
+) -> str:
     """The script; the database is looked at without any lock, and not changed.
 
-    ``only`` restricts it to one branch and what that depends on. Raises IncompatibleDatabase as a pass
-    would, NoScript for a step that SQL alone cannot be written for, DatabaseUnavailable.
+    ``only`` restricts it to one branch and what that depends on. Raises IncompatibleDatabase and, unless
+    ``allow_destructive``, DestructiveStepRefused as a pass would, NoScript for a step that SQL alone cannot be written for, DatabaseUnavailable.
     """
     with translated_errors(), connector.open(migrating=True) as connection:
         graph, policy = installation.graph, installation.policy
@@ -58,6 +65,9 @@ def write_script(installation: Installation, connector: Connector, *, only: str 
         plan = make_plan(graph, rows, only=only, without=deferred)
         plan = replace(plan, deferred={node: held.reason for node, held in deferred.items()})
         plan = plan.with_facts({step.node: installation.facts(step.node) for step in plan.steps})
+        refused = [step.node for step in plan.steps if step.destructive]
+        if refused and policy.refuse_destructive and not allow_destructive:
+            raise destructive_refused(graph, refused)
         return "\n".join(_Script(installation, connection, state, standings).lines(plan))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import psycopg
 
 from corehost.core.errors import DestructiveStepRefused, GraphError, Where
+from corehost.core.graph import Graph
 from corehost.core.plan import step_at
 from corehost.core.revision import Node
 from corehost.core.state import DatabaseState
@@ -84,10 +86,15 @@ def is_others(
     keys = {context.graph.trees[node.branch].branch.namespace.lock_key for node in refused}
     if holders(connection, sorted(keys - {locks.own})):
         return True
+    raise destructive_refused(context.graph, refused)
+
+
+def destructive_refused(graph: Graph, refused: Sequence[Node]) -> DestructiveStepRefused:
+    """The error that names all of what would drop or narrow data."""
     first = refused[0]
     listed = ", ".join(map(str, refused))
-    raise DestructiveStepRefused(
+    return DestructiveStepRefused(
         f"{listed} would drop or narrow data, and on_destructive is 'refuse'",
-        where=context.graph.trees[first.branch].where(first.revision) if len(refused) == 1 else Where(),
+        where=graph.trees[first.branch].where(first.revision) if len(refused) == 1 else Where(),
         hint="look at it with 'corehost plan', then run 'corehost migrate --allow-destructive'",
     )

@@ -46,7 +46,7 @@ def migrate(
         _plan(run, branch)
         return None
     if sql:
-        _script(run, branch)
+        _script(run, branch, allow_destructive=allow_destructive)
         return None
     from corehost.cli.progress import progress
     from corehost.cli.signals import gently
@@ -83,12 +83,14 @@ def _plan(run: Invocation, branch: str | None) -> None:
     run.report(plan_text(plan))
 
 
-def _script(run: Invocation, branch: str | None) -> None:
+def _script(run: Invocation, branch: str | None, *, allow_destructive: bool) -> None:
     from corehost import schemas
     from corehost.migrate.script import write_script
 
     schemas.use(run.installation.schemas)
-    run.document["sql"] = write_script(run.installation, run.connector, only=branch)
+    run.document["sql"] = write_script(
+        run.installation, run.connector, only=branch, allow_destructive=allow_destructive
+    )
     run.report(run.document["sql"])
 
 
