@@ -61,9 +61,9 @@ def measure(world: World) -> Table:
         ),
         rows=rows,
         note=(
-            f"Counted for {WATCHED:g} s while they wait; medians of {FEW} runs. All share this machine, and a waiting "
-            f"instance holds no connection: one costs {connecting * 1000:.1f} ms of the client's CPU alone, most "
-            f"of it for SCRAM, so that {max(NUMBERS)} of them keep two cores busy for "
+            f"Counted for {WATCHED:g} s while they wait; medians of {FEW} runs. All share this machine, and "
+            f"a waiting instance holds no connection: one costs {connecting * 1000:.1f} ms of the client's "
+            f"CPU alone, most of it for SCRAM, so that {max(NUMBERS)} of them keep two cores busy for "
             f"{max(NUMBERS) * connecting / 2:.2f} s."
         ),
         goals=goals,

@@ -36,7 +36,7 @@ def is_current(connection, graph):
     context = MigrationContext.configure(
         connection, opts={"version_table": table, "version_table_schema": first["schema"]}
     )
-    # As an upgrade asks: heads that others depend on have no row, and 'current --check-heads' would miss them.
+    # As an upgrade asks: 'current --check-heads' would miss heads that others depend on, which have no row.
     scripts = ScriptDirectory.from_config(config)
     pending = scripts.iterate_revisions("heads", context.get_current_heads(), implicit_base=True)
     return next(pending, None) is None

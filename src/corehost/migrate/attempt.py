@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
@@ -20,10 +19,7 @@ from corehost.core.errors import MigrationError, StepFailed, Where
 from corehost.core.jitter import between
 from corehost.core.plan import Step
 from corehost.core.results import StepResult
-from corehost.core.settings import Settings
-from corehost.migrate.observer import Observer
 from corehost.migrate.running import RunningStep, running_step
-from corehost.migrate.stop import Stop
 from corehost.migrate.watcher import StepWatcher
 from corehost.postgres import sql
 from corehost.postgres.batches import forget
@@ -35,6 +31,7 @@ from corehost.postgres.session import StepSession
 if TYPE_CHECKING:
     from corehost.alembic.bridge import Bridge
     from corehost.alembic.runner import BranchRunner
+    from corehost.migrate.context import PassContext
 
 _log = logging.getLogger("corehost")
 
@@ -47,9 +44,6 @@ _RETRYABLE: Final[Mapping[type[Exception], str]] = {
 """What passes by trying again, and how it is counted."""
 _SHORTEST_BACKOFF: Final = 0.05
 _LONGEST_BACKOFF: Final = 2.0
-
-StepHook = Callable[[Step], None]
-StepContexts = Callable[[Branch], Sequence[AbstractContextManager[Any]]]
 
 
 class ConnectionLost(Exception):
@@ -72,16 +66,8 @@ class StepRunner:
     bridge: Bridge
     runner: BranchRunner
     branch: Branch
-    settings: Settings
-    pass_id: uuid.UUID
-    release: str
-    """The digest of the code that runs the pass."""
-    observer: Observer
-    contexts: StepContexts
-    """The context managers to be entered around a step."""
-    before_step: StepHook
-    """Told before the step; its exception fails the step."""
-    stop: Stop
+    context: PassContext
+    """Its ``contexts`` are entered around a step; its ``step_started`` is told before, and may fail it."""
     lock_key: int | None = None
     """The lock under which the step is run, where that is not the namespace's own."""
     before_finish: Callable[[RunningStep], None] = lambda _: None
@@ -113,7 +99,7 @@ class StepRunner:
                 step=step,
                 connection=self.connection,
                 record=record,
-                stop=self.stop,
+                stop=self.context.stop,
                 elapsed_ms=partial(_ms_since, began),
             )
             try:
@@ -127,16 +113,16 @@ class StepRunner:
                 self.session.forget()
                 if running.batches:
                     attempt = 1  # it got on: what is counted are tries at the same batch
-                if (stopped := self.stop.reason(cause)) is not None:
+                if (stopped := self.context.stop.reason(cause)) is not None:
                     raise stopped from error
                 if (
                     isinstance(cause, tuple(_RETRYABLE))
-                    and attempt < self.settings.lock_attempts
+                    and attempt < self.context.settings.lock_attempts
                     and not record.is_partial(self.connection)
                 ):
                     self._tell_of_retry(step, cause, attempt)
-                    self.stop.sleep(_backoff(attempt))
-                    self.stop.check()
+                    self.context.stop.sleep(_backoff(attempt))
+                    self.context.stop.check()
                     continue
                 failure = self._failed(step, record, error, began, has_ledger=has_ledger)
                 failure.__cause__ = error
@@ -144,8 +130,10 @@ class StepRunner:
             return _result(step, started_at, began), None
 
     def _tell_of_retry(self, step: Step, cause: BaseException, attempt: int) -> None:
-        self.observer.retrying(step, _first_line(cause), attempt)
-        self.observer.retried(next(name for kind, name in _RETRYABLE.items() if isinstance(cause, kind)))
+        self.context.observer.retrying(step, _first_line(cause), attempt)
+        self.context.observer.retried(
+            next(name for kind, name in _RETRYABLE.items() if isinstance(cause, kind))
+        )
 
     def _try(
         self,
@@ -179,9 +167,9 @@ class StepRunner:
             watcher.finished = True
             self.session.found(*now)
 
-        self.before_step(step)
+        self.context.step_started(step)
         with ExitStack() as stack:
-            for context in self.contexts(self.branch):
+            for context in self.context.contexts(self.branch):
                 stack.enter_context(context)
             self.session.prepare(lock_timeout=step.facts.lock_timeout, first=self.bridge.rest)
             with self.bridge.borrowed(watcher) as connection, running_step(running):
@@ -193,10 +181,10 @@ class StepRunner:
         return StepRecord(
             step,
             self.branch,
-            pass_id=self.pass_id,
+            pass_id=self.context.pass_id,
             required=required,
             action=action or _action(step),
-            release=self.release,
+            release=self.context.release.digest,
             knows_releases=not self.branch.is_ledger,
             lock_key=self.lock_key,
         )

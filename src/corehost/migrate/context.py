@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from corehost.core.branch import Branch
 from corehost.core.graph import Graph
 from corehost.core.plan import Plan, Step
 from corehost.core.policy import DEFAULT, Policy
@@ -14,9 +17,10 @@ from corehost.core.release import Release, release_of
 from corehost.core.results import StepResult
 from corehost.core.revision import Node, SourceFacts
 from corehost.core.settings import Settings
-from corehost.migrate.attempt import StepContexts, StepHook
 from corehost.migrate.observer import Observer
 from corehost.migrate.stop import Stop
+
+StepContexts = Callable[[Branch], Sequence[AbstractContextManager[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +53,8 @@ class PassContext:
     """The context managers that plugins and host want around a branch's steps."""
     before: Callable[[Plan], None] = lambda _: None
     """Told once, where there is something to do, before the first lock is tried."""
-    step_started: StepHook
+    step_started: Callable[[Step], None]
+    """Told before a step; its exception fails the step."""
     step_finished: Callable[[Step, StepResult], None]
     observer: Observer
     policy: Policy = DEFAULT

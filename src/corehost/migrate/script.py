@@ -51,7 +51,8 @@ def write_script(
     """The script; the database is looked at without any lock, and not changed.
 
     ``only`` restricts it to one branch and what that depends on. Raises IncompatibleDatabase and, unless
-    ``allow_destructive``, DestructiveStepRefused as a pass would, NoScript for a step that SQL alone cannot be written for, DatabaseUnavailable.
+    ``allow_destructive``, DestructiveStepRefused as a pass would, NoScript for a step that SQL alone cannot
+    be written for, DatabaseUnavailable.
     """
     with translated_errors(), connector.open(migrating=True) as connection:
         graph, policy = installation.graph, installation.policy

@@ -247,13 +247,7 @@ class NamespaceWork:
             bridge=self._bridge,
             runner=self._runner_of(name),
             branch=branch,
-            settings=context.settings,
-            pass_id=context.pass_id,
-            release=context.release.digest,
-            observer=context.observer,
-            contexts=context.contexts,
-            before_step=context.step_started,
-            stop=context.stop,
+            context=context,
         )
         try:
             result, failure = runner.run(
