@@ -33,6 +33,7 @@ class Attendance:
         self._late: LateSteps | None = None
         self._watch: Callable[[Presence], None] | None = None
         self._run: Callable[[], MigrationReport] | None = None
+        self._found: Callable[[], object] = lambda: None
 
     def begin(
         self,
@@ -72,8 +73,10 @@ class Attendance:
     ) -> None:
         """The host serves: keep the presence, and ``run`` what was held back as soon as that may be."""
         if self._presence is not None:
-            self._watch = partial(Presence.watch, lost=lost, found=found, refused=refused)
+            catch_up = run if self._settings.mode == "migrate" else lambda: None
+            self._watch = partial(Presence.watch, lost=lost, found=found, refused=refused, catch_up=catch_up)
             self._watch(self._presence)
+        self._found = found
         self._run = run
         self.run_later(report)
 
@@ -117,9 +120,12 @@ class Attendance:
         if has_ended:  # the host has stopped meanwhile
             presence.end()
             return
+        was_lost = earlier.is_lost
         earlier.end()
         if watch is not None:
             watch(presence)
+        if was_lost:
+            self._found()
 
     def _present(self, older: Collection[str]) -> Collection[str]:
         return older if self._presence is None else self._presence.present(older)

@@ -128,15 +128,20 @@ class Presence:
         lost: Lost,
         found: Callable[[], object],
         refused: Callable[[CorehostError], object],
+        catch_up: Callable[[], object],
     ) -> None:
         """Notice on a thread of its own that the session has ended, and take the presence again.
 
         ``lost`` is told first, and again while that fails; then ``found``, or ``refused`` where this code
-        must not serve any more.
+        must not serve any more. ``catch_up`` is called where something is pending again, as after a failover
+        to a standby that was behind.
         """
         if self._connection is not None:
             threading.Thread(
-                target=self._watch, args=(lost, found, refused), name="corehost-presence", daemon=True
+                target=self._watch,
+                args=(lost, found, refused, catch_up),
+                name="corehost-presence",
+                daemon=True,
             ).start()
 
     def present(self, older: Collection[str]) -> Collection[str]:
@@ -207,6 +212,7 @@ class Presence:
         lost: Lost,
         found: Callable[[], object],
         refused: Callable[[CorehostError], object],
+        catch_up: Callable[[], object],
     ) -> None:
         while not self._over.is_set():
             if self._still_there():
@@ -216,7 +222,7 @@ class Presence:
             self.is_lost = True
             lost(_ENDED, unseen=False)
             try:
-                self._take_again(lost)
+                self._take_again(lost, catch_up)
             except IncompatibleDatabase as error:
                 _log.error(
                     "this instance must not serve any more: %s", error, extra={"event": "presence.refused"}
@@ -241,7 +247,7 @@ class Presence:
                 return is_there(connection)
         return False
 
-    def _take_again(self, lost: Lost) -> None:
+    def _take_again(self, lost: Lost, catch_up: Callable[[], object]) -> None:
         with self._asking:
             connection, self._connection = self._connection, None
             if connection is not None:
@@ -250,11 +256,15 @@ class Presence:
         while not self._over.wait(pause * between(0.5, 1.0)):
             pause = min(pause * 2, _LONGEST)
             try:
-                fits = self.take(stop)
+                # It has come back while what it may need is taken away: it serves when that is judged.
+                fits = self.take(stop, lambda said: lost(f"{_ENDED}; {said}", unseen=True))
                 if self._connection is not None:
                     return
                 problem = "none can be held here any more" if fits else "something is pending again"
                 answers = not fits  # where none can be held, take has told newer code so
+                if not fits:
+                    lost(f"{_ENDED}; {problem}", unseen=True)
+                    catch_up()
             except IncompatibleDatabase:
                 raise
             except Exception as error:  # of a connect callable of the host, too

@@ -16,6 +16,7 @@ from corehost.core.results import MigrationReport
 from support.packages import create_table, revision_source
 from support.passes import run_pass, written_branch
 from support.processes import Finished, Processes
+from support.shop import Shop
 
 TESTS = Path(__file__).parents[1]
 RUN = """\
@@ -24,6 +25,14 @@ from pathlib import Path
 from support.passes import run_pass, written_branch
 folder, url = sys.argv[1:]
 run_pass(url, written_branch(Path(folder), "ant", {}))
+"""
+HELPED = "from ant.shared import work\nwork(op.get_bind())"
+HELPER = """\
+import sqlalchemy as sa
+
+
+def work(bind):
+    sa.orm.Session(bind=bind).execute(sa.text("CREATE TABLE t (id int)"))
 """
 KEPT = 'op.execute("CREATE TABLE kept (id int)")\n'
 EARLY_COMMITS = {
@@ -263,6 +272,29 @@ def test_sqlalchemy_orm_is_there_without_an_import(db: Database) -> None:
     db.branch("ant", upgrade)
     finished = db.run()
     assert (finished.returncode, db.tables()) == (0, ["t"]), finished.stderr
+
+
+def test_sqlalchemy_orm_is_there_for_what_a_revision_imports(shop: Shop) -> None:
+    """A module beside the package's migrations relies on it just the same."""
+    package = shop.install("ant", {"a1": revision_source("a1", upgrade=HELPED)})
+    (package / "shared.py").write_text(HELPER)
+    finished = shop.run("migrate")
+    assert finished.returncode == 0, finished.stderr
+    assert shop.has_table("ant.t")
+
+
+def test_a_revision_may_switch_the_drivers_autocommit(db: Database) -> None:
+    """Wherever it stands in a pass: the step before it leaves no transaction behind."""
+    switched = (
+        "raw = op.get_bind().connection.driver_connection\nraw.autocommit = True\n"
+        'op.execute("CREATE INDEX CONCURRENTLY i ON t (id)")\nraw.autocommit = False'
+    )
+    db.migrate(db.branch("ant", create_table("t"), switched, create_table("u")))
+    assert [step[:2] for step in db.steps()] == [
+        ("ant1", "applied"),
+        ("ant2", "applied"),
+        ("ant3", "applied"),
+    ]
 
 
 SEEN = """\

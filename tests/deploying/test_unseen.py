@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from corehost.core.namespace import contract_key
 from support.cluster import Cluster
 from support.instances import presences, serving
 from support.processes import wait_until
-from support.releases import V1, V3, Deploy
+from support.releases import V1, V2, V3, Deploy
 
 NO_OTHER = "has ended, and another cannot be had"
 
@@ -45,6 +47,36 @@ def test_an_instance_whose_own_way_to_the_database_is_cut_does_not_serve_unseen(
     instance.wait_for_output(f"degraded 503 the session that shows this instance to others {NO_OTHER}")
     way.write_text(old.database)
     wait_until(lambda: instance.stdout.endswith("ready 200 \n"))
+
+
+def test_an_instance_that_comes_back_during_a_contract_step_does_not_serve(deploy: Deploy) -> None:
+    """Whatever the step takes away: 503 until it has ended, and the state was judged."""
+    old = deploy("1.0", V1)
+    instance = serving(old)
+    with psycopg.connect(old.database, autocommit=True) as contracting:
+        contracting.execute("SELECT pg_advisory_lock(%s)", (contract_key("orders"),))
+        (session,) = presences(old)
+        old.execute(f"SELECT pg_terminate_backend({session})")
+        instance.wait_for_output("has ended; waiting for a contract step")
+    wait_until(lambda: instance.stdout.endswith("ready 200 \n"))
+    assert "degraded 503 the session that shows this instance to others has ended; waiting" in instance.stdout
+
+
+def test_an_instance_whose_database_goes_back_catches_up(deploy: Deploy) -> None:
+    """After a failover to a standby that was behind it runs what is pending again, and serves then."""
+    old = deploy("2.0", V2)
+    instance = serving(old)
+    old.execute("DELETE FROM corehost.step WHERE revision = 'o2'")
+    old.execute("UPDATE corehost.branch SET heads = '{o1}' WHERE branch = 'orders'")
+    old.execute("UPDATE orders.alembic_version SET version_num = 'o1'")
+    old.execute("ALTER TABLE orders.orders DROP COLUMN remark")
+    (session,) = presences(old)
+    old.execute(f"SELECT pg_terminate_backend({session})")
+    instance.wait_for_output(
+        "degraded 503 the session that shows this instance to others has ended; something"
+    )
+    wait_until(lambda: instance.stdout.endswith("ready 200 \n"))
+    assert old.execute("SELECT remark FROM orders.orders") == []
 
 
 def test_an_instance_whose_database_is_away_goes_on(deploy: Deploy, bindir: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from corehost.core.namespace import lock_key
 from support.ledger import STEPS
 from support.packages import create_table, revision_source
 from support.processes import Process, Processes, wait_until
@@ -199,3 +201,20 @@ def test_shared_holders_do_not_starve_an_exclusive_one(shop: Shop) -> None:
     ((applied,),) = shop.execute("SELECT count(*) FROM corehost.step WHERE branch LIKE 'p%'")
     assert applied < 24
     assert [process.wait().returncode for process in sharing] == [0, 0, 0]
+
+
+def test_a_ledger_that_is_dropped_while_others_wait_is_made_again(shop: Shop) -> None:
+    """Whoever waits asks it whether somebody has got on."""
+    shop.install("accounts")
+    assert shop.run("migrate").returncode == 0
+    shop.install("bills")
+    with psycopg.connect(shop.database, autocommit=True) as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", (lock_key("bills"),))
+        waiting = shop.start("migrate")
+        waiting.wait_for_output("waiting for namespace 'bills'")
+        holder.execute("DROP SCHEMA corehost CASCADE")
+        time.sleep(1)  # some looks
+        holder.execute("SELECT pg_advisory_unlock(%s)", (lock_key("bills"),))
+        finished = waiting.wait()
+    assert finished.returncode == 0, finished.stderr
+    assert shop.has_table("bills.bills")

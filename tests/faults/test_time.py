@@ -69,3 +69,24 @@ def test_a_statement_that_takes_too_long_fails_its_revision(shop: Shop) -> None:
     assert finished.returncode == 1
     assert "statement timeout" in finished.stderr
     assert not shop.has_table("orders.t")
+
+
+SLEEPS = """
+import time
+
+
+@corehost.hookimpl
+def corehost_step_finished(step, result):
+    if step.node.branch == "accounts":
+        time.sleep(2)
+"""
+
+
+def test_a_session_that_is_ended_between_two_steps_is_replaced(shop: Shop) -> None:
+    """What comes between takes longer than holder_idle_timeout: nothing is lost, and the pass goes on."""
+    shop.install("accounts", hooks=SLEEPS)
+    shop.install("bills")
+    finished = shop.run("migrate", extra={"COREHOST_HOLDER_IDLE_TIMEOUT": "500ms"})
+    assert finished.returncode == 0, finished.stderr
+    assert shop.has_table("accounts.accounts")
+    assert shop.has_table("bills.bills")

@@ -84,10 +84,12 @@ class Bridge:
         event.remove(sa.Engine, "engine_connect", self._on_connect)
         raw = self._raw
         try:
-            if not raw.closed and raw.info.transaction_status != _IDLE:
-                raw.rollback()
+            # Of a connection that is gone, whoever uses it next finds that out: nothing is lost with this.
+            with suppress(psycopg.Error):
+                if not raw.closed and raw.info.transaction_status != _IDLE:
+                    raw.rollback()
         finally:
-            with suppress(sa.exc.DBAPIError):  # of a connection that is gone
+            with suppress(sa.exc.DBAPIError, psycopg.Error):
                 connection.close()
             if not raw.closed:
                 raw.autocommit = True
@@ -95,7 +97,13 @@ class Bridge:
 
     def _connect(self) -> sa.Connection:
         self._raw.autocommit = False
-        self._connection = self._engine.connect()
+        try:
+            self._connection = self._engine.connect()
+        except BaseException:  # SQLAlchemy asks the server a few things before its first use
+            if not self._raw.closed:
+                self._raw.rollback()
+                self._raw.autocommit = True
+            raise
         self._thread = threading.get_ident()
         event.listen(sa.Engine, "engine_connect", self._on_connect)
         return self._connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 from opcode import opmap
@@ -18,6 +18,8 @@ from corehost.alembic.literals import not_python
 from corehost.core.errors import RevisionFileError, Where
 
 _LOAD_NAME: Final = opmap["LOAD_NAME"]
+_IMPORT_NAME: Final = opmap["IMPORT_NAME"]
+_DYNAMIC: Final = frozenset(("import_module", "__import__"))
 # Part of any name or text that source.py minds.
 _UNUSUAL: Final = re.compile(
     r"drop|delete|truncate|alter|commit|concurrently|rollback|abort|prepare|vacuum|reindex|\bend\b"
@@ -58,9 +60,27 @@ def module_name(path: str) -> str:
     return re.sub(r"\W", "_", basename(path))
 
 
-def mentions(code: CodeType, name: str) -> bool:
-    """Whether a name or attribute of that name is used, in a function or outside."""
-    return name in code.co_names or any(mentions(inner, name) for inner in _inner(code))
+def mentions(code: CodeType, names: Set[str]) -> bool:
+    """Whether a name or attribute of these is used, in a function or outside."""
+    return not names.isdisjoint(code.co_names) or any(mentions(inner, names) for inner in _inner(code))
+
+
+def imports_only(code: CodeType, packages: Set[str]) -> bool:
+    """Whether whatever is imported, in a function or outside, is certainly of these packages."""
+    return (
+        not mentions(code, _DYNAMIC)
+        and packages >= set(_imported(code))
+        and all(imports_only(inner, packages) for inner in _inner(code))
+    )
+
+
+def _imported(code: CodeType) -> Iterator[str]:
+    """The packages that one level imports from; an empty text for what cannot be told."""
+    raw, names = code.co_code, code.co_names
+    for at in range(0, len(raw), 2):
+        if raw[at] == _IMPORT_NAME:
+            is_known = raw[at + 1] < len(names) <= 256
+            yield names[raw[at + 1]].partition(".")[0] if is_known else ""
 
 
 @dataclass(kw_only=True)

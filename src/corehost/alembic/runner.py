@@ -88,9 +88,16 @@ class BranchRunner:
 
     def module(self, step: Step) -> Any:
         """The executed file of a step."""
+        return self._script(step).module
+
+    def may_touch_driver(self, step: Step) -> bool:
+        """Whether the step may set what the driver lets nobody set in a transaction."""
+        return step.at_once or self._script(step).may_touch_driver
+
+    def _script(self, step: Step) -> LazyScript:
         script = self._scripts.get_revision(step.node.revision)
         assert isinstance(script, LazyScript)
-        return script.module
+        return script
 
     def _kept(self, step: Step, connection: sa.Connection) -> tuple[EnvironmentContext, MigrationContext]:
         """Alembic's environment and context for a step on this connection.
@@ -155,6 +162,7 @@ class BranchRunner:
 
 def _imported(tree: BranchTree, name: str, key: str) -> Any:
     try:
+        importlib.import_module("sqlalchemy.orm")  # see LazyScript
         return importlib.import_module(name)
     except Exception as error:
         raise PluginError(

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import cached_property
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
-from types import ModuleType
+from types import CodeType, ModuleType
+from typing import Final
 
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import Revision as AlembicRevision
 from alembic.script.revision import RevisionMap
 
-from corehost.alembic.compiled import compile_file, mentions, module_name
+from corehost.alembic.compiled import compile_file, imports_only, mentions, module_name
 from corehost.core.revision import Revision
 from corehost.core.tree import BranchTree
+
+_ORM: Final = frozenset(("orm",))
+_PLAIN: Final = sys.stdlib_module_names | {"alembic", "corehost", "sqlalchemy"}
+_DRIVER: Final = frozenset(
+    f"{prefix}{name}"
+    for prefix in ("", "set_")
+    for name in ("autocommit", "deferrable", "isolation_level", "read_only")
+) | {"dbapi_connection", "driver_connection"}
 
 
 class LazyScript(Script):
@@ -32,17 +42,27 @@ class LazyScript(Script):
         self.path = header.path
 
     @cached_property
+    def code(self) -> CodeType:
+        """The compiled revision file. Raises RevisionFileError."""
+        return compile_file(self.path)
+
+    @property
+    def may_touch_driver(self) -> bool:
+        """Whether it mentions the driver's connection, or what nobody may set there in a transaction."""
+        return mentions(self.code, _DRIVER)
+
+    @cached_property
     def module(self) -> ModuleType:  # type: ignore[override]
         """The executed revision file. Raises RevisionFileError where it is not Python, and its own errors."""
-        code = compile_file(self.path)
-        if mentions(code, "orm"):
-            # Files in the wild use sa.orm without importing it: an env.py with models has done so before.
+        if mentions(self.code, _ORM) or not imports_only(self.code, _PLAIN):
+            # Files in the wild, and what they import, use sa.orm without importing it: an env.py with
+            # models has done so before.
             import_module("sqlalchemy.orm")
         # As Alembic's load_python_file, but for that import, which takes a tenth of a second.
         spec = spec_from_file_location(module_name(self.path), self.path)
         assert spec is not None
         module = module_from_spec(spec)
-        exec(code, module.__dict__)
+        exec(self.code, module.__dict__)
         return module
 
 

@@ -166,8 +166,7 @@ class MigrationPass:
         More than 0 where that got anywhere; 0 where others hold what is ready; None where nothing is
         left to try.
         """
-        tried: set[Namespace] = set()
-        resting = False
+        tried, resting = set[Namespace](), False
         for node in view.frontier.ready():
             namespace = self._namespace(node.branch)
             if node.branch in self._findings.blocked or namespace.schema in {n.schema for n in tried}:
@@ -180,7 +179,7 @@ class MigrationPass:
             if locks is None:
                 continue
             try:
-                if self._pace.waited and self._look().rows != view.rows:
+                if self._pace.waited and self._have_moved(namespace, view.rows):
                     return 1  # whoever was waited for is done, and Alembic need not be loaded for that
                 pending = self._context.graph.pending(view.rows, self._context.only)
                 got_on = compile_pending(self._context, self._findings, pending)
@@ -203,6 +202,10 @@ class MigrationPass:
             if self._link.connection is None:
                 return 0
         return 0 if tried or resting else None
+
+    def _have_moved(self, namespace: Namespace, rows: Mapping[str, tuple[str, ...]]) -> bool:
+        now = self._look().rows
+        return any(now[name] != rows[name] for name in now if self._namespace(name) == namespace)
 
     def _namespace(self, branch: str) -> Namespace:
         return self._context.graph.trees[branch].branch.namespace

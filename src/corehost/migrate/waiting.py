@@ -18,7 +18,7 @@ from corehost.migrate.beacon import Beacon
 from corehost.migrate.context import PassContext
 from corehost.migrate.link import Link
 from corehost.postgres.connect import Connection
-from corehost.postgres.locks import holders, holders_and_last_step, terminate
+from corehost.postgres.locks import holders_and_progress, terminate
 from corehost.readiness.pace import Pace
 
 _log = logging.getLogger("corehost")
@@ -33,7 +33,7 @@ class _Seen:
 
     keys: tuple[int, ...]
     held: Mapping[int, tuple[int, datetime | None]]
-    last_step: int | None
+    progress: tuple[Any, ...] | None
     fingerprint: Any
     knows_instances: bool
     message: str
@@ -61,21 +61,21 @@ class Waiting:
         branches = {node: self._graph.trees[node.branch].branch for node in ready}
         schemas = {branch.namespace.lock_key: branch.namespace.schema for branch in branches.values()}
         found: Mapping[int, LockHolder] = {}
-        last_step = None
-        if connection is not None and state.has_ledger:
-            found, last_step = holders_and_last_step(connection, sorted(schemas))
-        elif connection is not None:
-            found = holders(connection, sorted(schemas))
+        progress = None
+        if connection is not None:
+            found, progress = holders_and_progress(connection, sorted(schemas))
         rests = {node: rest for node, branch in branches.items() if (rest := state.rest_of(branch))}
         seen = _Seen(
             keys=tuple(sorted(schemas)),
             held={key: (holder.pid, holder.since) for key, holder in found.items()},
-            last_step=last_step,
+            progress=progress,
             fingerprint=state.fingerprint(),
             knows_instances=state.knows_instances,
             message=_message(found, schemas, rests),
         )
-        self._last = None if rests or not found or last_step is None else seen
+        # Where a namespace is held shared, or what it depends on is held, only a try tells when it is free.
+        is_told = progress is not None and len(found) == len(schemas)
+        self._last = seen if is_told and not rests else None
         self._tell(connection, found, seen)
         return seen.message
 
@@ -100,9 +100,9 @@ class Waiting:
         """Whether the same sessions still hold the same, and nobody has finished a step."""
         if (last := self._last) is None:
             return False
-        found, last_step = holders_and_last_step(connection, last.keys)
+        found, progress = holders_and_progress(connection, last.keys)
         held = {key: (holder.pid, holder.since) for key, holder in found.items()}
-        if (held, last_step) != (last.held, last.last_step):
+        if (held, progress) != (last.held, last.progress):
             return False
         self._tell(connection, found, last)
         return True

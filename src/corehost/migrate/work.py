@@ -159,13 +159,14 @@ class NamespaceWork:
         context.is_recorded = True
 
     def _asks_before(self, step: Step, state: DatabaseState) -> bool:
-        """Whether something is to be asked of the server or told to it between the last step and this one."""
+        """Whether the connection is needed, out of any transaction, between the last step and this one."""
         name = step.node.branch
         attempt = state.open_steps.get(step.namespace)
         return (
             name not in self._prepared
             or not self._context.is_recorded
             or (attempt is not None and attempt.partial)
+            or self._runner_of(name).may_touch_driver(step)
         )
 
     def _may_bootstrap(self, name: str) -> bool:

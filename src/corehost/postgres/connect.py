@@ -165,7 +165,11 @@ def translated_errors() -> Iterator[None]:
         ) from error
     except psycopg.errors.ReadOnlySqlTransaction as error:
         raise _read_only() from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as error:
         raise DatabaseUnavailable(
             f"the database cannot be reached: {_first_line(error)}", hint=remedy(error)
         ) from error

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
+
 from corehost.core.namespace import Namespace
 from corehost.core.results import LockHolder
 from corehost.postgres import sql
@@ -94,14 +96,17 @@ def holders(connection: Connection, keys: Sequence[int]) -> Mapping[int, LockHol
     return _holders(execute(connection, sql.HOLDERS, (list(keys),)))
 
 
-def holders_and_last_step(
+def holders_and_progress(
     connection: Connection, keys: Sequence[int]
-) -> tuple[Mapping[int, LockHolder], int]:
-    """The same, with the ledger's newest step, in one round trip. There has to be a ledger."""
-    cursor = execute(connection, f"{sql.LAST_STEP}; {sql.HOLDERS}", (list(keys),))
-    ((last,),) = cursor
+) -> tuple[Mapping[int, LockHolder], tuple[Any, ...] | None]:
+    """The same in one round trip with a value that differs after every step; None without a ledger."""
+    try:
+        cursor = execute(connection, f"{sql.PROGRESS}; {sql.HOLDERS}", (list(keys),))
+    except psycopg.errors.UndefinedTable:
+        return holders(connection, keys), None
+    (progress,) = cursor
     cursor.nextset()
-    return _holders(cursor), int(last)
+    return _holders(cursor), progress
 
 
 def _holders(rows: Iterable[Any]) -> Mapping[int, LockHolder]:

@@ -101,8 +101,8 @@ WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.mode = 'Exc
   AND ((l.classid::bigint << 32) | l.objid::bigint) = ANY (%s::bigint[])
 """
 
-# Grows with every step of every pass; what stock Alembic applies is not counted.
-LAST_STEP: Final = "SELECT coalesce(max(id), 0) FROM corehost.step"
+# Differs after every step of every pass, one that was begun before included; not after stock Alembic's.
+PROGRESS: Final = "SELECT (SELECT max(id) FROM corehost.step), (SELECT max(updated_at) FROM corehost.branch)"
 TERMINATE: Final = "SELECT pg_catalog.pg_terminate_backend(%s)"
 
 # --- the pass: under the lock ----------------------------------------------------------------------
