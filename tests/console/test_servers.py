@@ -44,11 +44,9 @@ class Counted:
 
 
 @pytest.fixture
-def counted(database: str) -> Iterator[Counted]:
-    """A host on an empty database, nothing installed; stopped after the test, whoever has started it."""
-    counted = Counted(database)
-    yield counted
-    counted.host.stop()
+def counted(database: str) -> Counted:
+    """A host on an empty database, nothing installed."""
+    return Counted(database)
 
 
 @pytest.fixture
@@ -247,6 +245,7 @@ def test_under_wsgi_no_worker_is_kept(counted: Counted) -> None:
     with wsgi_server(validator(gate)) as client:
         assert "<h1" in client.get("/corehost/").text
         response = client.get("/corehost/events")
+    gate.stop()
     assert response.headers["Content-Length"] == str(len(response.content))
     assert response.text.startswith("retry: 2000\n\nid: ")
 
