@@ -5,6 +5,7 @@ Works with and without uv; nothing but nox has to be there.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import signal
@@ -25,7 +26,8 @@ os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
 # pyenv's shims are on PATH for versions that are not active, and fail when run: the real ones come first.
-os.environ["PATH"] = os.pathsep.join([*map(str, PYENV.glob("versions/3.*/bin")), os.environ["PATH"]])
+# (glob.glob passes over a folder of somebody else's that PYENV_ROOT still names; Path.glob raises.)
+os.environ["PATH"] = os.pathsep.join([*glob.glob(f"{PYENV}/versions/3.*/bin"), os.environ["PATH"]])
 
 OLDEST, *NEWER = ("3.11", "3.12", "3.13", "3.14")
 EXAMPLES = sorted(str(file.parent) for file in Path("example_plugins").glob("*/pyproject.toml"))
