@@ -9,6 +9,7 @@ that could bind one of the four names again. What is not plain gives None: the s
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from typing import Final, NamedTuple
 
@@ -35,6 +36,9 @@ DYNAMIC: Final = frozenset(
     ("globals", "locals", "vars", "exec", "eval", "setattr", "modules", "builtins", "__dict__", "f_globals")
 )
 """Names through which code can bind a module's attributes unseen."""
+
+IS_RELIABLE: Final = sys.version_info >= (3, 11, 5)
+"""Whether Python's possessive repetitions match what they should (cpython#100061, cpython#106052)."""
 
 # Bytes, so that \w and \b are ASCII. Line ends are Python's: \n, \r\n and \r. No string may hold a
 # backslash, no statement a semicolon: those are left to the syntax tree.
@@ -97,7 +101,12 @@ def scan(source: bytes) -> Header | None:
 
     A result is what executing the file would give, provided that Python can compile it.
     """
-    match = _HEAD.match(source)
+    if not IS_RELIABLE:
+        return None
+    try:
+        match = _HEAD.match(source)
+    except SystemError:  # cpython#101955: some alternatives in a possessive repetition
+        return None
     assert match is not None  # it matches the empty text
     lead, doc1, doc2, doc3, doc4, revision, down_revision, depends_on, branch_labels = match.groups()
     if revision is None or down_revision is None or revision[-1] not in _QUOTES:
