@@ -232,7 +232,7 @@ def test_reading_literal_headers_imports_neither_alembic_nor_sqlalchemy(write: W
         "from corehost.alembic.headers import parsed_header\n"
         "from corehost.alembic import files, source\n"
         "from corehost.core.errors import Where\n"
-        "assert scan(open(sys.argv[1], 'rb').read())\n"
+        "scan(open(sys.argv[1], 'rb').read())\n"
         "assert parsed_header(open(sys.argv[2], 'rb').read(), Where())\n"
         "print(*({'alembic', 'sqlalchemy'} & {name.partition('.')[0] for name in sys.modules}))\n"
     )
