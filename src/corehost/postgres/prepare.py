@@ -11,7 +11,7 @@ from corehost.core.branch import Branch
 from corehost.core.errors import StepFailed
 from corehost.core.tree import BranchTree
 from corehost.postgres import sql
-from corehost.postgres.connect import Connection, execute
+from corehost.postgres.connect import Connection, execute, is_lost
 
 ALEMBIC_WIDTH: Final = 32
 """How many characters of a revision id Alembic's own version table has room for."""
@@ -40,6 +40,8 @@ def create_extensions(
                 sql.CREATE_EXTENSION.format(extension=sql.quoted(name), schema=sql.quoted(schema)),
             )
         except psycopg.DatabaseError as error:
+            if is_lost(error):
+                raise
             raise StepFailed(
                 f"extension {name!r} cannot be created: {str(error).splitlines()[0]}",
                 where=branch.origin.where(branch=branch.name),
