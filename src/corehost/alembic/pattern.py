@@ -9,9 +9,10 @@ that could bind one of the four names again. What is not plain gives None: the s
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from typing import Final, NamedTuple
+
+from corehost.alembic.possessive import compiled
 
 
 class Header(NamedTuple):
@@ -36,9 +37,6 @@ DYNAMIC: Final = frozenset(
     ("globals", "locals", "vars", "exec", "eval", "setattr", "modules", "builtins", "__dict__", "f_globals")
 )
 """Names through which code can bind a module's attributes unseen."""
-
-IS_RELIABLE: Final = sys.version_info >= (3, 11, 5)
-"""Whether Python's possessive repetitions match what they should (cpython#100061, cpython#106052)."""
 
 # Bytes, so that \w and \b are ASCII. Line ends are Python's: \n, \r\n and \r. No string may hold a
 # backslash, no statement a semicolon: those are left to the syntax tree.
@@ -65,13 +63,13 @@ _FROM = (
     rf"|\({_GAP}{_PART}{_GAP}(?:,{_GAP}{_PART}{_GAP})*+,?+{_GAP}\)){_EOL}"
 )
 _IMPORT = rf"import[ \t]++{_MODULE}(?:[ \t]*+,[ \t]*+{_MODULE})*+{_EOL}"
-_HEAD: Final = re.compile(
-    (
-        rf"(?:\xef\xbb\xbf)?+((?:{_BLANK})*+)(?:{_DOC})?+"
-        rf"(?:{_BLANK}|revision{_IS}|down_revision{_IS}|depends_on{_IS}|branch_labels{_IS}"
-        rf"|{_FROM}|{_IMPORT}|{_ALONE})*+"
-    ).encode()
-)
+HEAD: Final = (
+    rf"(?:\xef\xbb\xbf)?+((?:{_BLANK})*+)(?:{_DOC})?+"
+    rf"(?:{_BLANK}|revision{_IS}|down_revision{_IS}|depends_on{_IS}|branch_labels{_IS}"
+    rf"|{_FROM}|{_IMPORT}|{_ALONE})*+"
+).encode()
+"""The one expression."""
+_HEAD: Final = compiled(HEAD)
 _TEXT_IN: Final = re.compile(rb"""'([^']*)'|"([^"]*)\"""")
 _CODING: Final = re.compile(rb"coding[:=][ \t]*+([-\w.]++)")
 # A line at the outermost level that is not a comment and does not begin a plain function.
@@ -101,8 +99,6 @@ def scan(source: bytes) -> Header | None:
 
     A result is what executing the file would give, provided that Python can compile it.
     """
-    if not IS_RELIABLE:
-        return None
     try:
         match = _HEAD.match(source)
     except SystemError:  # cpython#101955: some alternatives in a possessive repetition
