@@ -78,7 +78,7 @@ def deploy(session: nox.Session) -> None:
 def tests_pg15(session: nox.Session) -> None:
     """The tests in which the server has a say, on the PostgreSQL 15 of the system."""
     session.install(*TEST_TOOLS)
-    told = ("alembic", "chaos", "corpora", "embedded", "examples", "faults", "fleet", "test_bootstrap.py")
+    told = ("chaos", "corpora", "embedded", "examples", "faults", "fleet", "test_bootstrap.py")
     # Where a crash comes is the client's affair, which the other sessions look into closely.
     seldom = {"COREHOST_TEST_PG": "15", "COREHOST_TEST_CRASH_STRIDE": "23"}
     run_tests(session, *(f"tests/{name}" for name in told), **seldom)

@@ -15,7 +15,7 @@ from support.wire import Moment, Request, Wire
 from ..conftest import DatabaseFactory
 from .conftest import result_of
 
-STRIDE = int(os.environ.get("COREHOST_TEST_CRASH_STRIDE", "6"))
+STRIDE = int(os.environ.get("COREHOST_TEST_CRASH_STRIDE", "8"))
 """Every so many points are tried; 1 tries all."""
 
 
