@@ -69,15 +69,22 @@ class Attendance:
         lost: Lost,
         found: Callable[[], object],
         refused: Callable[[CorehostError], object],
-        run: Callable[[], MigrationReport],
+        run: Callable[[bool], MigrationReport],
     ) -> None:
-        """The host serves: keep the presence, and ``run`` what was held back as soon as that may be."""
+        """The host serves: keep the presence, and ``run`` what was held back as soon as that may be.
+
+        ``run`` is told whether background steps are run as well: not while nobody sees this instance.
+        """
+
+        def catch_up() -> None:
+            if self._settings.mode == "migrate":
+                self.run_later(run(False))
+
         if self._presence is not None:
-            catch_up = run if self._settings.mode == "migrate" else lambda: None
             self._watch = partial(Presence.watch, lost=lost, found=found, refused=refused, catch_up=catch_up)
             self._watch(self._presence)
         self._found = found
-        self._run = run
+        self._run = partial(run, True)
         self.run_later(report)
 
     def run_later(self, report: MigrationReport) -> None:

@@ -70,9 +70,7 @@ class Board(Tally):
 
     def lost_presence(self, message: str, *, unseen: bool) -> None:
         """Others cannot see an instance that serves; ``unseen`` while its database answers nevertheless."""
-        with self._writing:
-            self._unseen = unseen
-        self._if_serving("lose", message=message)
+        self._if_serving("lose", unseen=unseen, message=message)
 
     def found_database(self) -> None:
         """It answers again."""
@@ -84,10 +82,11 @@ class Board(Tally):
             if self._now.state in ("ready", "degraded"):
                 self._enter("fail", **_what_failed(error))
 
-    def _if_serving(self, event: Event, **details: Any) -> None:
+    def _if_serving(self, event: Event, *, unseen: bool | None = None, **details: Any) -> None:
         """Whoever watches the database may not know yet that the host has stopped."""
         with self._writing:
             if event in TRANSITIONS[self._now.state]:
+                self._unseen = self._unseen if unseen is None else unseen
                 self._enter(event, plugins=self._now.plugins, **details)
 
     def fail(self, error: BaseException) -> None:

@@ -254,13 +254,13 @@ class Host:
             )
 
     def _serve_beside_others(self, report: MigrationReport) -> None:
-        board, late = self._board, PassRequest(wait=False, background=True, serving=True)
+        board = self._board
         self._attendance.serve(
             report,
             lost=board.lost_presence,
             found=board.found_database,
             refused=board.refuse,
-            run=lambda: self._passes.migrate(self.installation, late, Observer()),
+            run=lambda background: self._passes.run_late(self.installation, background=background),
         )
         if self.settings.mode != "off" or self.settings.readiness_needs_database:
             self._watch = DatabaseWatch(self._connector, lost=board.lost_database, found=self._found_database)

@@ -99,6 +99,11 @@ class Passes:
             report = replace(behind, applied=(*report.applied, *applied, *behind.applied))
         return report
 
+    def run_late(self, installation: Installation, *, background: bool) -> MigrationReport:
+        """Run the pass that a host which serves runs by itself; raises at once where others are at it."""
+        request = PassRequest(wait=False, background=background, serving=True)
+        return self.migrate(installation, request, Observer())
+
     def _in_background(
         self,
         installation: Installation,

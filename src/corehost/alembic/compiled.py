@@ -69,18 +69,10 @@ def imports_only(code: CodeType, packages: Set[str]) -> bool:
     """Whether whatever is imported, in a function or outside, is certainly of these packages."""
     return (
         not mentions(code, _DYNAMIC)
-        and packages >= set(_imported(code))
+        and len(code.co_names) <= 256
+        and packages >= {name.partition(".")[0] for name in _operands(code, _IMPORT_NAME)}
         and all(imports_only(inner, packages) for inner in _inner(code))
     )
-
-
-def _imported(code: CodeType) -> Iterator[str]:
-    """The packages that one level imports from; an empty text for what cannot be told."""
-    raw, names = code.co_code, code.co_names
-    for at in range(0, len(raw), 2):
-        if raw[at] == _IMPORT_NAME:
-            is_known = raw[at + 1] < len(names) <= 256
-            yield names[raw[at + 1]].partition(".")[0] if is_known else ""
 
 
 @dataclass(kw_only=True)
@@ -124,11 +116,19 @@ def _is_read(module: CodeType, name: str) -> bool:
     """Whether the outermost level may read a name, such as for an alias."""
     if name not in module.co_names:
         return False
-    place = module.co_names.index(name)
-    code = module.co_code
-    # What lies between the instructions may look like one: too much rather than too little.
-    return place > 255 or any(
-        code[at] == _LOAD_NAME and code[at + 1] == place for at in range(0, len(code), 2)
+    return module.co_names.index(name) > 255 or name in _operands(module, _LOAD_NAME)
+
+
+def _operands(code: CodeType, operation: int) -> Iterator[str]:
+    """The names that one level's operations of a kind are about, of its first 256.
+
+    What lies between the instructions may look like one: too much rather than too little.
+    """
+    raw, names = code.co_code, code.co_names
+    return (
+        names[raw[at + 1]]
+        for at in range(0, len(raw), 2)
+        if raw[at] == operation and raw[at + 1] < len(names)
     )
 
 

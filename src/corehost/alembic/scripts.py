@@ -18,7 +18,7 @@ from corehost.alembic.compiled import compile_file, imports_only, mentions, modu
 from corehost.core.revision import Revision
 from corehost.core.tree import BranchTree
 
-_ORM: Final = frozenset(("orm",))
+_ORM: Final = "sqlalchemy.orm"
 _PLAIN: Final = sys.stdlib_module_names | {"alembic", "corehost", "sqlalchemy"}
 _DRIVER: Final = frozenset(
     f"{prefix}{name}"
@@ -54,10 +54,10 @@ class LazyScript(Script):
     @cached_property
     def module(self) -> ModuleType:  # type: ignore[override]
         """The executed revision file. Raises RevisionFileError where it is not Python, and its own errors."""
-        if mentions(self.code, _ORM) or not imports_only(self.code, _PLAIN):
+        if _ORM not in sys.modules and (mentions(self.code, {"orm"}) or not imports_only(self.code, _PLAIN)):
             # Files in the wild, and what they import, use sa.orm without importing it: an env.py with
             # models has done so before.
-            import_module("sqlalchemy.orm")
+            import_module(_ORM)
         # As Alembic's load_python_file, but for that import, which takes a tenth of a second.
         spec = spec_from_file_location(module_name(self.path), self.path)
         assert spec is not None

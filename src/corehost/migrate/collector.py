@@ -17,8 +17,8 @@ def spared_collector() -> Iterator[None]:
     """What is there now is not searched for garbage in the block; what is made in it is.
 
     Each statement of SQLAlchemy's leaves cycles, and to find them the collector would go through all
-    modules, classes and functions again and again: 9 to 18 % of a pass's CPU. Where the application has
-    frozen something itself, nothing is changed: it would be thawed along.
+    modules, classes and functions again and again. Where the application has frozen something itself,
+    nothing is changed: it would be thawed along.
     """
     global _users
     with _changing:

@@ -18,7 +18,7 @@ from corehost.migrate.beacon import Beacon
 from corehost.migrate.context import PassContext
 from corehost.migrate.link import Link
 from corehost.postgres.connect import Connection
-from corehost.postgres.locks import holders_and_progress, terminate
+from corehost.postgres.locks import holders, holders_and_progress, terminate
 from corehost.readiness.pace import Pace
 
 _log = logging.getLogger("corehost")
@@ -62,12 +62,14 @@ class Waiting:
         schemas = {branch.namespace.lock_key: branch.namespace.schema for branch in branches.values()}
         found: Mapping[int, LockHolder] = {}
         progress = None
-        if connection is not None:
+        if connection is not None and state.has_ledger:
             found, progress = holders_and_progress(connection, sorted(schemas))
+        elif connection is not None:
+            found = holders(connection, sorted(schemas))
         rests = {node: rest for node, branch in branches.items() if (rest := state.rest_of(branch))}
         seen = _Seen(
             keys=tuple(sorted(schemas)),
-            held={key: (holder.pid, holder.since) for key, holder in found.items()},
+            held=_held(found),
             progress=progress,
             fingerprint=state.fingerprint(),
             knows_instances=state.knows_instances,
@@ -101,8 +103,7 @@ class Waiting:
         if (last := self._last) is None:
             return False
         found, progress = holders_and_progress(connection, last.keys)
-        held = {key: (holder.pid, holder.since) for key, holder in found.items()}
-        if (held, progress) != (last.held, last.progress):
+        if (_held(found), progress) != (last.held, last.progress):
             return False
         self._tell(connection, found, last)
         return True
@@ -143,6 +144,10 @@ class Waiting:
                     extra={"event": "session.ended", "pid": pid},
                 )
                 terminate(connection, pid)
+
+
+def _held(found: Mapping[int, LockHolder]) -> Mapping[int, tuple[int, datetime | None]]:
+    return {key: (holder.pid, holder.since) for key, holder in found.items()}
 
 
 def _message(found: Mapping[int, LockHolder], schemas: Mapping[int, str], rests: Mapping[Node, float]) -> str:
