@@ -62,7 +62,10 @@ def measure(world: World) -> Table:
     return Table(
         columns=("process", "largest resident size"),
         rows=rows,
-        note="As the kernel tells it of each process at its end (VmHWM). The size of one that waits: below.",
+        note=(
+            "As the kernel tells it of each process at its end (VmHWM). "
+            "The size of one that waits is under Waiting."
+        ),
     )
 
 

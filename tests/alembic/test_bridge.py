@@ -290,11 +290,7 @@ def test_a_revision_may_switch_the_drivers_autocommit(db: Database) -> None:
         'op.execute("CREATE INDEX CONCURRENTLY i ON t (id)")\nraw.autocommit = False'
     )
     db.migrate(db.branch("ant", create_table("t"), switched, create_table("u")))
-    assert [step[:2] for step in db.steps()] == [
-        ("ant1", "applied"),
-        ("ant2", "applied"),
-        ("ant3", "applied"),
-    ]
+    assert [step[1] for step in db.steps()] == ["applied"] * 3
 
 
 SEEN = """\

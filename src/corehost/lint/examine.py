@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from corehost.alembic.offline import NoScript, write_down
-from corehost.alembic.runner import BranchRunner
+from corehost.alembic.runners import Runners
 from corehost.alembic.source import destructive_lines
 from corehost.core.errors import ConfigurationError, did_you_mean
 from corehost.core.graph import Graph
@@ -121,7 +121,7 @@ class _Lint:
         self._names = names
         self._released = released
         self._known = Known()
-        self._runners: dict[str, BranchRunner] = {}
+        self._runners = Runners(graph)
         self._findings: list[Finding] = []
         self._not_rendered: list[NotRendered] = []
         self._seen: list[_Seen] = []
@@ -159,7 +159,7 @@ class _Lint:
     def _revision(self, step: Step) -> None:
         node = step.node
         seen = _Seen(step=step, tree=self._graph.trees[node.branch])
-        written = write_down(self._runner(node.branch), step, for_reading=True)
+        written = write_down(self._runners.of(node.branch), step, for_reading=True)
         for statement in written.statements:
             for text, as_sent in statements(statement.sql):
                 seen.sent.append(
@@ -263,8 +263,3 @@ class _Lint:
                 ignored=seen.source.reason(rule, line) if seen.source is not None else None,
             )
         )
-
-    def _runner(self, name: str) -> BranchRunner:
-        if name not in self._runners:
-            self._runners[name] = BranchRunner(self._graph.trees[name])
-        return self._runners[name]

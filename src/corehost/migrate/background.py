@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from corehost.alembic.runners import Runners
 from corehost.core.errors import DatabaseUnavailable, IncompatibleDatabase, MigrationError, WaitTimedOut
 from corehost.core.namespace import LEDGER
 from corehost.core.plan import Step, step_at
@@ -30,9 +31,6 @@ from corehost.postgres.session import StepSession
 from corehost.readiness.deferred import background_steps
 from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
-
-if TYPE_CHECKING:
-    from corehost.alembic.runner import BranchRunner
 
 _log = logging.getLogger("corehost")
 
@@ -68,7 +66,7 @@ class BackgroundSteps:
         self._wait = wait
         self._pace = Pace(context.settings.wait_timeout, sleep=context.stop.sleep)
         self._findings = Findings()
-        self._runners: dict[str, BranchRunner] = {}
+        self._runners = Runners(context.graph)
 
     def run(self) -> tuple[StepResult, ...]:
         """Run what may be run; returns what was applied here.
@@ -156,7 +154,7 @@ class BackgroundSteps:
             connection=connection,
             session=StepSession(connection, context.settings, branch.namespace),
             bridge=self._link.bridge(),
-            runner=self._runner(node.branch),
+            runner=self._runners.of(node.branch),
             branch=branch,
             context=context,
             lock_key=locks.own,
@@ -237,10 +235,3 @@ class BackgroundSteps:
                 raise error
             raise DatabaseUnavailable("the connection was lost while a step ran") from error
         self._pace.pause()
-
-    def _runner(self, name: str) -> BranchRunner:
-        from corehost.alembic.runner import BranchRunner
-
-        if name not in self._runners:
-            self._runners[name] = BranchRunner(self._context.graph.trees[name])
-        return self._runners[name]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from corehost.alembic.runners import Runners
 from corehost.core.errors import (
     DatabaseUnavailable,
     IncompatibleDatabase,
@@ -37,9 +37,6 @@ from corehost.readiness.look import look
 from corehost.readiness.pace import Pace
 from corehost.readiness.report import look_around
 
-if TYPE_CHECKING:
-    from corehost.alembic.runner import BranchRunner
-
 _log = logging.getLogger("corehost")
 
 
@@ -68,7 +65,7 @@ class MigrationPass:
         """Asks this pass to end."""
         self._pace = Pace(context.settings.wait_timeout, sleep=self.stop.sleep)
         self._link = Link(connector, context.settings, self.stop)
-        self._runners: dict[str, BranchRunner] = {}
+        self._runners = Runners(context.graph)
         self._first_look = True
         self._announced, self._ready, self._tried_late = False, False, False
         self._last_warning = ""
@@ -191,7 +188,7 @@ class MigrationPass:
                     connection=self._link.open(),
                     locks=locks,
                     bridge=self._link.bridge(),
-                    runner_of=self._runner,
+                    runner_of=self._runners.of,
                 )
                 with spared_collector():
                     got_on += work.run(view.rows)
@@ -219,13 +216,6 @@ class MigrationPass:
     def _leave_out(self, state: DatabaseState, pending: frozenset[Node]) -> None:
         graph, only = self._context.graph, self._context.only
         self._findings.leave_out(graph, state, pending, self._context.settings.is_optional, only=only)
-
-    def _runner(self, name: str) -> BranchRunner:
-        if name not in self._runners:
-            from corehost.alembic.runner import BranchRunner
-
-            self._runners[name] = BranchRunner(self._context.graph.trees[name])
-        return self._runners[name]
 
     def _await(self, view: _View) -> None:
         """Somebody else has what is ready: say so, let the connection go, look again in a while."""

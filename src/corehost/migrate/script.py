@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from corehost.alembic.runners import Runners
 from corehost.core.deferral import Held, with_dependents
 from corehost.core.errors import IncompatibleDatabase
 from corehost.core.namespace import LEDGER, LEDGER_NAMESPACE, Namespace
@@ -28,7 +29,6 @@ from corehost.readiness.look import look
 
 if TYPE_CHECKING:
     from corehost.alembic.offline import Statement
-    from corehost.alembic.runner import BranchRunner
 
 _SET: Final = ("search_path", "lock_timeout", "statement_timeout")
 _BLIND: Final = Held(
@@ -88,7 +88,7 @@ class _Script:
         self._writer = Writer(connection)
         self._rows = {name: standing.rows for name, standing in standings.items()}
         self._written = dict(state.rows)
-        self._runners: dict[str, BranchRunner] = {}
+        self._runners = Runners(installation.graph)
         self._schemas: set[str] = set()
         self._id = uuid.uuid4()
         self._release = release_of(installation.graph)
@@ -116,7 +116,7 @@ class _Script:
             yield from self._step(step)
             yield self._writer.unlock(step.namespace, shared)
             for known in (self._rows, self._written):
-                known[name] = self._runner(name).rows_after(known[name], *step.revisions)
+                known[name] = self._runners.of(name).rows_after(known[name], *step.revisions)
         yield ""
 
     def _title(self, step: Step) -> str:
@@ -178,7 +178,7 @@ class _Script:
         from corehost.alembic.offline import write_down
 
         name = step.node.branch
-        runner, before = self._runner(name), self._written[name]
+        runner, before = self._runners.of(name), self._written[name]
         written = write_down(runner, step)
         if written.problem is not None:
             raise written.problem
@@ -236,10 +236,3 @@ class _Script:
     def _enter(self, wanted: Mapping[str, str]) -> Iterator[str]:
         yield self._writer.settings({"lock_timeout": wanted["lock_timeout"]})
         yield "BEGIN;"
-
-    def _runner(self, name: str) -> BranchRunner:
-        from corehost.alembic.runner import BranchRunner
-
-        if name not in self._runners:
-            self._runners[name] = BranchRunner(self._graph.trees[name])
-        return self._runners[name]
